@@ -1,0 +1,18 @@
+import type { WriteStream } from 'node:tty'
+
+/** What a command needs of the process. */
+export interface Terminal {
+  readonly stdout: Pick<WriteStream, 'write' | 'isTTY' | 'columns' | 'rows'>
+  readonly stderr: { write(text: string): unknown }
+  readonly pid: number
+  /** Aborted by SIGINT or SIGTERM. */
+  readonly stop: AbortSignal
+}
+
+/** Resolves with the exit code: 0 done; 1 it could not be done; 2 wrong usage or configuration. */
+export type Command = (args: readonly string[], terminal: Terminal) => Promise<number>
+
+/** Wrong usage: said with the command's own line of help, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}

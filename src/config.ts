@@ -1,0 +1,295 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { parse as parseYaml, YAMLParseError } from 'yaml'
+import * as z from 'zod'
+import { normaliseDomain, parseUserInput } from './presence/jid.js'
+
+/** Every fault of a configuration, each naming its key. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'))
+    this.faults = faults
+  }
+}
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const SIZES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
+
+/** `15m` → 900,000 ms */
+const duration = (min = 1) =>
+  z.union([z.string(), z.number()]).transform((value, context) => {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(value).trim())
+    const ms = match ? Number(match[1]) * UNITS[match[2] as keyof typeof UNITS] : Number.NaN
+    // setTimeout counts in 31 bits; only forgetAfter, which no timer counts, may be longer.
+    if (ms >= min && ms <= 36_500 * UNITS.d) return ms
+    return fault(context, `${JSON.stringify(value)} is not a duration such as 500ms, 10s, 15m, 1h, 90d`)
+  })
+
+const timerDuration = (min = 1) => duration(min).refine((ms) => ms < 2 ** 31, { error: 'is longer than 24 days' })
+
+/** `64KiB` → 65,536 */
+const size = () =>
+  z.union([z.string(), z.number()]).transform((value, context) => {
+    const match = /^(\d+)\s*(B|KiB|MiB|GiB)?$/.exec(String(value).trim())
+    if (match) return Number(match[1]) * SIZES[(match[2] ?? 'B') as keyof typeof SIZES]
+    return fault(context, `${JSON.stringify(value)} is not a size such as 512B, 64KiB, 1MiB`)
+  })
+
+const url = (...protocols: string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '',
+      { error: ({ input }) => `${JSON.stringify(input)} is not ${protocols.map((p) => `an ${p}// URL`).join(' or ')}` },
+    )
+
+const urlOrNone = () => z.union([z.literal(''), url('http:', 'https:')])
+
+const domain = () =>
+  z.string().transform((text, context) => {
+    const name = normaliseDomain(text)
+    return name ?? fault(context, `${JSON.stringify(text)} is not a domain`)
+  })
+
+const cidr = () =>
+  z.union([z.cidrv4(), z.cidrv6()], {
+    error: ({ input }) => `${JSON.stringify(input)} is not a network such as 10.0.0.0/8`,
+  })
+
+const jid = () =>
+  z.string().transform((text, context) => {
+    const parsed = parseUserInput(text)
+    return parsed.fault ? fault(context, `${JSON.stringify(text)} is not a JID such as alice@example.org`) : parsed.jid
+  })
+
+const hostPort = () =>
+  z.string().transform((text, context) => {
+    if (text === '') return null
+    const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text)
+    const port = Number(match?.[3])
+    if (match && port < 65_536) return { host: match[1] ?? match[2] ?? '', port }
+    return fault(context, `${JSON.stringify(text)} is not an address such as 127.0.0.1:9090`)
+  })
+
+const section = <T extends z.ZodRawShape>(shape: T) => z.prefault(z.strictObject(shape), {} as never)
+
+const SCHEMA = z.strictObject({
+  http: section({
+    host: z.string().min(1).default('127.0.0.1'),
+    port: z.coerce.number().int().min(0).max(65_535).default(8080),
+    publicUrl: url('http:', 'https:').default('http://localhost:8080'),
+    trustProxy: z.array(cidr()).default([]),
+  }),
+  ops: section({ listen: hostPort().prefault('127.0.0.1:9090') }),
+  xmpp: section({
+    connection: z.enum(['component', 'account']).default('component'),
+    service: url('xmpp:').default('xmpp://127.0.0.1:5347'),
+    domain: domain().prefault('presence.localhost'),
+    secret: z.string().default(''),
+    jid: z.string().default(''),
+    password: z.string().default(''),
+    sources: z
+      .array(z.enum(['privileged', 'subscription', 'roster']))
+      .min(1)
+      .default(['privileged', 'subscription', 'roster']),
+    verifyEvery: timerDuration(1000).prefault('15m'),
+    staleAfter: duration().prefault('15m'),
+    ejabberdApi: urlOrNone().default(''),
+  }),
+  domains: z
+    .record(
+      z.string(),
+      z.nullable(
+        z.strictObject({
+          publish: z.enum(['none', 'status', 'details']).default('none'),
+          roster: section({
+            upstream: z.string().default(''),
+            refreshUrl: urlOrNone().default(''),
+            refreshHost: z.string().default(''),
+          }),
+        }),
+      ),
+    )
+    .prefault({ localhost: {} }),
+  admins: z.array(jid()).default([]),
+  storage: section({ directory: z.string().min(1).default('./data') }),
+  roster: section({
+    tokens: z.array(z.string().min(1)).default([]),
+    injectComponent: z.stringbool().or(z.boolean()).default(true),
+  }),
+  signIn: section({ domains: z.enum(['served', 'any']).default('served') }),
+  outbound: section({ allowPrivate: z.array(cidr()).default([]) }),
+  limits: section({
+    stanza: size().prefault('64KiB'),
+    text: z.coerce.number().int().min(0).max(65_536).default(1024),
+    resources: z.coerce.number().int().min(1).max(1000).default(32),
+    forgetAfter: duration().prefault('90d'),
+    batch: z.coerce.number().int().min(1).max(100_000).default(1000),
+    changeLog: duration().prefault('1h'),
+    changeLogRows: z.coerce.number().int().min(1).default(1_000_000),
+    streamsPerApp: z.coerce.number().int().min(1).default(10),
+    connectionsPerAddress: z.coerce.number().int().min(1).default(100),
+    streamBuffer: size().prefault('1MiB'),
+    streamLag: duration().prefault('10s'),
+    frame: size().prefault('64KiB'),
+    notifications: z.coerce.number().int().min(1).default(100),
+    webhookTimeout: duration().prefault('15s'),
+  }),
+})
+
+type Parsed = z.output<typeof SCHEMA>
+
+export interface DomainConfig {
+  readonly publish: 'none' | 'status' | 'details'
+}
+
+/** Durations in ms, sizes in bytes, domains as A-labels, `storage.directory` absolute. */
+export type Config = Omit<Parsed, 'domains'> & { readonly domains: ReadonlyMap<string, DomainConfig> }
+
+export interface LoadedConfig {
+  readonly config: Config
+  /** What is accepted and yet worth a line in the log. */
+  readonly warnings: readonly string[]
+}
+
+/** Reads YAML and `GATEWAY_…` variables over it. A relative `storage.directory` is relative to the file. Throws ConfigError. */
+export function loadConfig(file: string, environment: NodeJS.ProcessEnv = process.env): LoadedConfig {
+  const tree = readTree(file)
+  const { faults, warnings } = applyEnvironment(tree, environment)
+  const parsed = SCHEMA.safeParse(tree)
+  if (!parsed.success) faults.push(...parsed.error.issues.flatMap(describe))
+  const served = new Map<string, DomainConfig>()
+  for (const [written, settings] of Object.entries(parsed.data?.domains ?? {})) {
+    const name = normaliseDomain(written)
+    if (name === null) faults.push(`domains: ${JSON.stringify(written)} is not a domain`)
+    else if (served.has(name)) faults.push(`domains: ${JSON.stringify(written)} is there twice`)
+    else served.set(name, settings ?? { publish: 'none' })
+  }
+  if (!parsed.success) throw new ConfigError(faults)
+  const config: Config = {
+    ...parsed.data,
+    domains: served,
+    storage: { directory: resolve(dirname(file), parsed.data.storage.directory) },
+  }
+  faults.push(...contradictions(config))
+  if (faults.length > 0) throw new ConfigError(faults)
+  return { config, warnings }
+}
+
+// sun_path holds 108 bytes, the last of them NUL (unix(7)).
+const MAX_SOCKET_PATH_BYTES = 107
+
+/** Where the running gateway listens for commands. */
+export function controlSocket(config: Config): string {
+  return resolve(config.storage.directory, 'control.sock')
+}
+
+function contradictions(config: Config): string[] {
+  const faults: string[] = []
+  const { xmpp } = config
+  if (xmpp.connection === 'account') faults.push('xmpp.connection: "account" is not in this version; use component')
+  else if (xmpp.secret === '') faults.push('xmpp.secret: is missing; set it or GATEWAY_XMPP_SECRET')
+  if (config.domains.size === 0) faults.push('domains: names no domain to serve')
+  if (config.domains.has(xmpp.domain)) faults.push(`domains: ${xmpp.domain} is the component itself`)
+  if (Buffer.byteLength(controlSocket(config)) > MAX_SOCKET_PATH_BYTES) {
+    faults.push(
+      `storage.directory: is too long for the control socket in it (at most ${MAX_SOCKET_PATH_BYTES - 13} bytes)`,
+    )
+  }
+  return faults
+}
+
+function readTree(file: string): Record<string, unknown> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ENOENT' ? 'there is no such file; `presence-gateway init` writes one' : `cannot be read (${code})`
+    throw new ConfigError([`${file}: ${why}`])
+  }
+  try {
+    const tree: unknown = parseYaml(text, { maxAliasCount: 100 })
+    if (tree === null) return {}
+    if (typeof tree === 'object' && !Array.isArray(tree)) return tree as Record<string, unknown>
+    throw new ConfigError([`${file}: is not a map of keys`])
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    const where = error instanceof YAMLParseError ? error.linePos?.[0] : undefined
+    const message = (error as Error).message.split('\n')[0]
+    throw new ConfigError([`${file}: ${where ? '' : 'not YAML: '}${message}`])
+  }
+}
+
+const PREFIX = 'GATEWAY_'
+const SECTIONS = SCHEMA.shape
+
+/** Every key that a variable can set: `GATEWAY_XMPP_VERIFYEVERY` → [`xmpp`, `verifyEvery`]. */
+function variables(): Map<string, readonly [string, string?]> {
+  const names = new Map<string, readonly [string, string?]>([
+    ['GATEWAY_DOMAINS', ['domains']],
+    ['GATEWAY_ADMINS', ['admins']],
+  ])
+  for (const [name, schema] of Object.entries(SECTIONS)) {
+    if (!(schema instanceof z.ZodPrefault)) continue
+    const inner = schema.def.innerType
+    if (!(inner instanceof z.ZodObject)) continue
+    for (const key of Object.keys(inner.shape)) names.set(`${PREFIX}${name}_${key}`.toUpperCase(), [name, key])
+  }
+  return names
+}
+
+const LISTS = new Set(['trustProxy', 'sources', 'tokens', 'allowPrivate', 'admins'])
+
+function applyEnvironment(
+  tree: Record<string, unknown>,
+  environment: NodeJS.ProcessEnv,
+): { faults: string[]; warnings: string[] } {
+  const faults: string[] = []
+  const warnings: string[] = []
+  const known = variables()
+  for (const [name, text] of Object.entries(environment)) {
+    if (!name.startsWith(PREFIX) || text === undefined) continue
+    const path = known.get(name)
+    if (!path) {
+      // Orchestrators inject such names for a service called "gateway", so it is no fault.
+      warnings.push(`${name}: no such key; ignored`)
+      continue
+    }
+    const [top, key] = path
+    if (top === 'domains') {
+      try {
+        tree.domains = JSON.parse(text)
+      } catch {
+        faults.push(`${name}: is not JSON`)
+      }
+      continue
+    }
+    const value = LISTS.has(key ?? top) ? list(text) : text
+    if (key === undefined) tree[top] = value
+    else tree[top] = { ...(tree[top] as object | undefined), [key]: value }
+  }
+  return { faults, warnings }
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+function describe(issue: z.core.$ZodIssue): string[] {
+  const key = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((name) => `${key ? `${key}.` : ''}${name}: no such key`)
+  return [`${key || 'the configuration'}: ${issue.message}`]
+}
+
+function fault(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+}

@@ -1,0 +1,285 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { type Config, controlSocket } from './config.js'
+import { GatewayControl } from './gateway-control.js'
+import { createApplication } from './http/application.js'
+import { bindError, HttpServer } from './http/http-server.js'
+import { StatusEndpoint } from './http/status-endpoint.js'
+import { ControlServer } from './ops/control-server.js'
+import type { Log } from './ops/log.js'
+import { Metrics } from './ops/metrics.js'
+import { OpsServer } from './ops/ops-server.js'
+import type { Clock, Timer } from './presence/clock.js'
+import { domainOf } from './presence/jid.js'
+import { PresenceBoard } from './presence/presence-board.js'
+import { PresenceWriter } from './presence/presence-writer.js'
+import { Publications } from './presence/publication.js'
+import { Subscriptions } from './presence/subscriptions.js'
+import { openDatabase } from './storage/database.js'
+import { DirectoryLock } from './storage/directory-lock.js'
+import { secret } from './storage/secrets.js'
+import { SqlitePresenceStore } from './storage/sqlite-presence-store.js'
+import { SqlitePublicationStore } from './storage/sqlite-publication-store.js'
+import { SqliteSubscriptionStore } from './storage/sqlite-subscription-store.js'
+import { ComponentLink } from './xmpp/component-link.js'
+import { ComponentLock } from './xmpp/component-lock.js'
+import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
+import { PrivilegedSource } from './xmpp/privileged-source.js'
+import { Reconciler } from './xmpp/reconciler.js'
+import { ServiceDiscovery } from './xmpp/service-discovery.js'
+import { StanzaRouter } from './xmpp/stanza-router.js'
+import { SubscriptionSource } from './xmpp/subscription-source.js'
+
+export const VERSION = '0.1.0'
+const FORGET_EVERY_MS = 3_600_000
+
+/** The whole service, built from its parts and started in order. */
+export class Gateway {
+  readonly #config: Config
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #pid: number
+  /** What to undo at `stop`, newest last. */
+  readonly #opened: (() => Promise<void> | void)[] = []
+  #stopping: Promise<void> | null = null
+
+  constructor(config: Config, log: Log, clock: Clock, pid: number) {
+    this.#config = config
+    this.#log = log
+    this.#clock = clock
+    this.#pid = pid
+  }
+
+  /** Rejects with an Error for the admin (port taken, directory in use, …); what was opened is closed again then. */
+  async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  /** Stops everything, in reverse. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#close()
+    return this.#stopping
+  }
+
+  async #close(): Promise<void> {
+    for (let close = this.#opened.pop(); close; close = this.#opened.pop()) {
+      try {
+        await close()
+      } catch (error) {
+        this.#log.error({ error: String(error) }, 'stopping failed in part')
+      }
+    }
+  }
+
+  async #start(): Promise<void> {
+    const config = this.#config
+    const log = this.#log
+    const clock = this.#clock
+    const { xmpp, limits } = config
+    const failed = (error: unknown) =>
+      log.error({ error: String((error as Error)?.stack ?? error) }, 'unexpected error')
+
+    // Storage
+    const { directory } = config.storage
+    const lock = DirectoryLock.acquire(directory, this.#pid)
+    this.#opened.push(() => lock.release())
+    const componentLock = await ComponentLock.acquire(xmpp.service, xmpp.domain, this.#pid)
+    this.#opened.push(() => componentLock.release())
+    const database = openDatabase(directory)
+    this.#opened.push(() => void database.close())
+    const presenceStore = new SqlitePresenceStore(database)
+
+    // Presence
+    const publishing = new Map([...config.domains].map(([name, { publish }]) => [name, publish]))
+    const publications = await Publications.load(publishing, new SqlitePublicationStore(database))
+    const subscribers = await Subscriptions.load(new SqliteSubscriptionStore(database))
+    const board = new PresenceBoard(clock, { resources: limits.resources, staleAfterMs: xmpp.staleAfter })
+    for (const stored of await presenceStore.presences()) {
+      if (publications.isServed(domainOf(stored.user))) board.load(stored)
+    }
+    for (const user of publications.chosen().keys()) {
+      if (subscribers.of(user)?.consent !== 'refused') board.expect(user)
+    }
+    const writer = new PresenceWriter(board, presenceStore, clock, {
+      failed: (error) =>
+        log.error({ error: explain(error) }, 'storing fails; everything is kept in memory and tried again'),
+      recovered: () => {
+        log.info('storing works again')
+        subscribers.saveUnsaved().catch(failed)
+      },
+    })
+    writer.start()
+    this.#opened.push(() => writer.stop())
+    this.#forgetFromTimeToTime(board)
+
+    // XMPP
+    let lastLinkError: string | null = null
+    const domains = [...config.domains.keys()]
+    const sources = new Set<string>(xmpp.sources)
+    const link = new ComponentLink(
+      {
+        service: xmpp.service,
+        domain: xmpp.domain,
+        secret: xmpp.secret,
+        bounds: { elementBytes: limits.stanza, depth: 64, fatalBytes: Math.max(1024 * 1024, limits.stanza * 2) },
+      },
+      clock,
+      { id: () => randomUUID() + randomBytes(4).toString('hex'), fraction: Math.random },
+      {
+        lost: (reason, retryInMs) => {
+          // The same trouble again and again is one line.
+          if (reason !== lastLinkError) log.warn({ reason, retryInMs, service: xmpp.service }, linkAdvice(reason))
+          lastLinkError = reason
+          metrics.linkLosses.inc()
+        },
+        skipped: (reason) => metrics.stanzasDropped.inc({ reason }),
+      },
+    )
+    const privileged = new PrivilegedSource((domain) => publications.isServed(domain))
+    const subscriptions = new SubscriptionSource(link, subscribers, {
+      granted: (user) => {
+        board.expect(user)
+        reconciler.granted(user, domainOf(user))
+      },
+      withdrawn: (user) => {
+        if (!privileged.has(domainOf(user))) board.forget(user)
+      },
+      unsaved: (error) => log.error({ error: explain(error) }, 'a subscription is not stored yet'),
+    })
+    const api = xmpp.ejabberdApi ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
+    let apiError: string | null = null
+    const reconciler = new Reconciler(
+      link,
+      board,
+      clock,
+      { domains, verifyEveryMs: xmpp.verifyEvery },
+      { privileged, subscriptions, api },
+      {
+        identified: (domain, server) => log.info({ domain, server }, 'server identified'),
+        unanswered: (domain, why) => log.warn({ domain, why }, 'the server does not answer for this domain'),
+        blind: (domain) => log.warn({ domain }, 'who was online before cannot be known; set xmpp.ejabberdApi'),
+        snapshot: (domain, sessions) => {
+          if (apiError !== null) log.info({ domain, sessions }, "ejabberd's API answers again")
+          apiError = null
+        },
+        snapshotFailed: (why, retryInMs) => {
+          if (why !== apiError) log.warn({ why, retryInMs }, "ejabberd's API fails")
+          apiError = why
+        },
+      },
+    )
+    const startedAt = clock.now()
+    const discovery = new ServiceDiscovery(link, VERSION, () => Math.floor((clock.now() - startedAt) / 1000))
+    const router = new StanzaRouter(
+      { board, privileged, subscriptions, reconciler, discovery },
+      { isServed: (domain) => publications.isServed(domain), sources, textLimit: limits.text },
+      clock,
+      {
+        taken: () => metrics.presencesTaken.inc(),
+        dropped: (reason) => metrics.stanzasDropped.inc({ reason }),
+      },
+    )
+
+    // Operations
+    const metrics = new Metrics({
+      board,
+      linkOnline: () => link.online,
+      storageFailing: () => writer.failing,
+      unstoredUsers: () => writer.waiting,
+    })
+    const readiness = () => [
+      ...(link.online ? [] : [`xmpp: ${lastLinkError ?? 'connecting'}`]),
+      ...(writer.failing ? ['storage: storing fails'] : []),
+    ]
+
+    // HTTP
+    const etagKey = secret(database, 'etag', randomBytes)
+    const counter = { answered: (code: number) => metrics.statusAnswers.inc({ code }) }
+    const status = new StatusEndpoint(board, publications, clock, etagKey, counter)
+    const application = createApplication({ board, publications, clock, batchLimit: limits.batch, failed })
+    const http = new HttpServer(config.http, status, application.callback(), failed)
+    const url = await http.start()
+    this.#opened.push(() => http.stop())
+    const opsUrl = await this.#startOps(readiness, metrics)
+    const control = new ControlServer(
+      controlSocket(config),
+      new GatewayControl({
+        board,
+        publications,
+        link,
+        subscriptions,
+        sources,
+        report: async () => ({
+          pid: this.#pid,
+          url,
+          ops: opsUrl,
+          link: { online: link.online, lastError: link.online ? null : lastLinkError },
+          domains: domains.map((domain) => ({
+            domain,
+            server: reconciler.serverOf(domain),
+            privileged: privileged.has(domain),
+            subscribed: [...subscriptions.grantedIn(domain)].length,
+          })),
+          ejabberdApi: api && { error: apiError },
+          storage: { error: writer.failing ? 'storing fails' : null },
+        }),
+      }),
+    )
+    await control.start()
+    this.#opened.push(() => control.stop())
+
+    link.start({
+      up: () => {
+        lastLinkError = null
+        log.info({ service: xmpp.service, domain: xmpp.domain }, 'link up')
+        router.up()
+      },
+      stanza: (stanza) => router.stanza(stanza),
+      down: () => router.down(),
+    })
+    this.#opened.push(async () => {
+      await subscriptions.announce('unavailable')
+      await link.stop()
+    })
+    log.info({ url, ops: opsUrl, pid: this.#pid }, 'listening')
+  }
+
+  async #startOps(readiness: () => string[], metrics: Metrics): Promise<string | null> {
+    const { listen } = this.#config.ops
+    if (!listen) return null
+    const ops = new OpsServer(listen, readiness, metrics.registry)
+    this.#opened.push(() => ops.stop())
+    return ops.start().catch((error: NodeJS.ErrnoException) => {
+      throw new Error(`ops.listen: ${bindError(error, listen.host, listen.port).message}`)
+    })
+  }
+
+  /** Users of whom nothing was seen for `limits.forgetAfter`. */
+  #forgetFromTimeToTime(board: PresenceBoard): void {
+    let timer: Timer
+    const forget = () => {
+      const before = this.#clock.now() - this.#config.limits.forgetAfter
+      for (const user of board.offlineSinceBefore(before)) board.forget(user)
+      timer = this.#clock.after(FORGET_EVERY_MS, forget)
+    }
+    forget()
+    this.#opened.push(() => timer.cancel())
+  }
+}
+
+function explain(error: unknown): string {
+  const { code, message } = error as Error & { code?: string }
+  return code === 'SQLITE_FULL' ? 'the disk is full' : message
+}
+
+function linkAdvice(reason: string): string {
+  if (reason.includes('not-authorized')) return 'link refused: xmpp.secret is not the secret that the server has'
+  if (reason.includes('host-unknown')) return 'link refused: the server knows no component named xmpp.domain'
+  if (reason.includes('conflict')) return 'link refused: another process is connected as this component'
+  if (reason.includes('ECONNREFUSED')) return 'link refused: no server listens at xmpp.service'
+  return 'link lost'
+}

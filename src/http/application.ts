@@ -1,0 +1,64 @@
+import Router from '@koa/router'
+import Koa from 'koa'
+import type { Clock } from '../presence/clock.js'
+import type { PresenceBoard } from '../presence/presence-board.js'
+import type { Publications } from '../presence/publication.js'
+import { faultBody, HttpFault } from './fault.js'
+import { statusBatch } from './routes/status-batch.js'
+import { STATUS_HEADERS, STATUS_PATH } from './status-endpoint.js'
+
+export interface ApplicationParts {
+  readonly board: PresenceBoard
+  readonly publications: Publications
+  readonly clock: Clock
+  readonly batchLimit: number
+  /** An error that nobody expected. */
+  readonly failed: (error: unknown) => void
+}
+
+/** Everything that koa answers: all but the status queries. */
+export function createApplication({ board, publications, clock, batchLimit, failed }: ApplicationParts): Koa {
+  const router = new Router()
+  router.get('/', (ctx) => {
+    ctx.body = INDEX
+  })
+  router.post(STATUS_PATH, statusBatch(board, publications, clock, batchLimit))
+
+  const app = new Koa()
+  app.silent = true
+  app.on('error', failed)
+  app.use(async (ctx, next) => {
+    if (ctx.path === STATUS_PATH || ctx.path.startsWith(`${STATUS_PATH}/`)) {
+      for (let i = 0; i < STATUS_HEADERS.length; i += 2) ctx.set(STATUS_HEADERS[i] ?? '', STATUS_HEADERS[i + 1] ?? '')
+    }
+    try {
+      await next()
+      if (ctx.status === 404 && ctx.body === undefined) throw new HttpFault(404, 130, 'not found')
+      if (ctx.status === 405 || ctx.status === 501) {
+        const { status } = ctx
+        ctx.body = faultBody(101, 'this method is not allowed here')
+        ctx.status = status
+      }
+    } catch (error) {
+      const fault = error instanceof HttpFault ? error : new HttpFault(500, 150, 'internal error')
+      if (!(error instanceof HttpFault)) failed(error)
+      ctx.status = fault.status
+      ctx.body = faultBody(fault.errno, fault.message)
+    }
+  })
+  app.use(router.routes())
+  // A status query by any other method ends here, too.
+  app.use(async (ctx, next) => {
+    if (!ctx.path.startsWith(`${STATUS_PATH}/`)) return next()
+    ctx.set('Allow', 'GET, HEAD, OPTIONS')
+    ctx.status = 405
+  })
+  app.use(router.allowedMethods())
+  return app
+}
+
+const INDEX = `This is presence-gateway: it puts the presence of XMPP users on the web.
+
+GET  /xmpp/status/<jid>   who is there: XML, or .json or .txt (by suffix or Accept)
+POST /xmpp/status         {"jids":["alice@example.org", ...]}
+`

@@ -1,0 +1,92 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { faultBody } from './fault.js'
+
+export interface HttpServerOptions {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+}
+
+const GRACE_MS = 3000
+
+/** The public server: `first` answers what it can, at once; koa has the rest. */
+export class HttpServer {
+  readonly #server: Server
+  readonly #options: HttpServerOptions
+
+  constructor(
+    options: HttpServerOptions,
+    first: { handle(request: IncomingMessage, response: ServerResponse): boolean },
+    rest: RequestListener,
+    failed: (error: unknown) => void,
+  ) {
+    this.#options = options
+    this.#server = createServer({ connectionsCheckingInterval: 2000 }, (request, response) => {
+      try {
+        if (!first.handle(request, response)) rest(request, response)
+      } catch (error) {
+        failed(error)
+        if (response.headersSent) return void response.destroy()
+        response.writeHead(500, { 'Content-Type': 'application/json; charset=utf-8' })
+        response.end(JSON.stringify(faultBody(150, 'internal error')))
+      }
+    })
+    // Slow senders of headers or bodies are cut off; node answers them 408.
+    this.#server.headersTimeout = 10_000
+    this.#server.requestTimeout = 12_000
+    this.#server.keepAliveTimeout = 60_000
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
+  }
+
+  /** Resolves with the URL when it accepts connections; rejects with an Error that names the address. */
+  start(): Promise<string> {
+    const { host, port } = this.#options
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
+      this.#server.listen({ host, port }, () => resolve(urlOf(this.#server)))
+    })
+  }
+
+  /** Lets requests under way end, for a moment. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      const grace = setTimeout(() => this.#server.closeAllConnections(), GRACE_MS)
+      this.#server.close(() => {
+        clearTimeout(grace)
+        resolve()
+      })
+      this.#server.closeIdleConnections()
+    })
+  }
+}
+
+export function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+}
+
+export function bindError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new Error(`${host}:${port} is taken by another process`)
+    case 'EACCES':
+      return new Error(`${host}:${port} may not be used by this user`)
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Error(`${host} is no address of this machine`)
+    default:
+      return error
+  }
+}
+
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request'
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+}

@@ -1,0 +1,85 @@
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+
+/** What an admin asked for cannot be done; the message is for her. */
+export class ControlFault extends Error {
+  override readonly name = 'ControlFault'
+}
+
+export interface ControlHandler {
+  /** Throws ControlFault. */
+  call(command: string, body: unknown): Promise<unknown>
+  /** Calls `send` for everything that is to be shown, now and as it changes, until the returned function is called. */
+  watch(send: (line: object) => void): () => void
+}
+
+const MAX_BODY_BYTES = 64 * 1024
+// A terminal that does not read loses its connection here.
+const MAX_UNREAD_BYTES = 8 * 1024 * 1024
+
+/** Commands for the running gateway, over HTTP on a Unix socket that only its own user may open. */
+export class ControlServer {
+  readonly #path: string
+  readonly #handler: ControlHandler
+  readonly #server: Server
+
+  constructor(path: string, handler: ControlHandler) {
+    this.#path = path
+    this.#handler = handler
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch((error: unknown) => {
+        const expected = error instanceof ControlFault
+        reply(response, expected ? 400 : 500, { error: expected ? error.message : String(error) })
+      })
+    })
+  }
+
+  start(): Promise<void> {
+    // Whoever gets here holds the directory's lock, so a socket that lies there is a dead one's.
+    rmSync(this.#path, { force: true })
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ path: this.#path }, () => {
+        chmodSync(this.#path, 0o600)
+        resolve()
+      })
+    })
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve())
+      this.#server.closeAllConnections()
+    })
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const command = (request.url ?? '').slice(1)
+    if (request.method === 'GET' && command === 'watch') return this.#watch(response)
+    if (request.method !== 'POST') return reply(response, 405, { error: 'POST a command' })
+    reply(response, 200, await this.#handler.call(command, JSON.parse((await read(request)) || 'null')))
+  }
+
+  #watch(response: ServerResponse): void {
+    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
+    const stop = this.#handler.watch((line) => {
+      response.write(`${JSON.stringify(line)}\n`)
+      if (response.writableLength > MAX_UNREAD_BYTES) response.destroy()
+    })
+    response.once('close', stop)
+  }
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) {
+    text += chunk
+    if (text.length > MAX_BODY_BYTES) throw new ControlFault('the request is too large')
+  }
+  return text
+}
+
+function reply(response: ServerResponse, code: number, body: unknown): void {
+  if (response.headersSent) return void response.destroy()
+  response.writeHead(code, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+}

@@ -1,0 +1,9 @@
+import type { Clock, Timer } from '../presence/clock.js'
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, run): Timer {
+    const handle = setTimeout(run, ms)
+    return { cancel: () => clearTimeout(handle) }
+  },
+}

@@ -1,0 +1,464 @@
+import type { Clock } from './clock.js'
+import { type BareJid, domainOf } from './jid.js'
+import type { AvailableShow, Freshness, ResourcePresence, Show, UserPresence } from './presence.js'
+import type { StoredPresence } from './presence-store.js'
+
+/**
+ * A point in the order in which things were heard. Whatever was heard at or after a mark was heard since it; a proof
+ * that began at a mark speaks of everything that was not.
+ */
+export type Mark = number
+
+export interface BoardLimits {
+  /** Per user; at the limit the least recently changed one is dropped. */
+  readonly resources: number
+  /** How long after the loss of the link the last known presence is still told, as `stale`. */
+  readonly staleAfterMs: number
+}
+
+export interface PresenceChange {
+  readonly user: BareJid
+  readonly domain: string
+  readonly before: Show
+  readonly after: Show
+}
+
+/** One resource, a node in its user's list. Plain fields, since there are millions. */
+interface Resource {
+  readonly name: string
+  show: AvailableShow
+  text: string | null
+  priority: number
+  shownSince: number
+  idleSince: number | null
+  /** Order of the last real change: the tie-break between equals. */
+  changed: number
+  heard: Mark
+  next: Resource | null
+}
+
+interface User {
+  readonly jid: BareJid
+  resources: Resource | null
+  winner: Resource | null
+  /** While no resource is there. */
+  offlineSince: number | null
+  offlineText: string | null
+  covered: Mark
+}
+
+interface Domain {
+  readonly users: Map<BareJid, User>
+  covered: Mark
+}
+
+/** One time of being connected. */
+interface Era {
+  readonly begin: Mark
+  /** ms since 1970; null while it lasts */
+  endedAt: number | null
+}
+
+const ORDER: Readonly<Record<AvailableShow, number>> = { chat: 0, online: 1, away: 2, xa: 3, dnd: 4 }
+const BEFORE_ALL: Mark = 0
+// A link that flaps faster than staleAfter can end this many eras; the oldest is forgotten first, which turns its users unknown early.
+const MAX_ERAS = 64
+const SWEEP_SLICE = 2000
+// XEP-0256 counts whole seconds back from its arrival; closer than that is the same moment said again.
+const IDLE_TOLERANCE_MS = 2000
+
+/** Everyone's current presence, in memory. Knows no server: who may speak and when silence is proof is decided elsewhere. */
+export class PresenceBoard {
+  readonly #clock: Clock
+  readonly #limits: BoardLimits
+  readonly #domains = new Map<string, Domain>()
+  readonly #listeners = new Set<(change: PresenceChange) => void>()
+  readonly #counts: Record<Show, number> = { chat: 0, online: 0, away: 0, xa: 0, dnd: 0, offline: 0, unknown: 0 }
+  #mark: Mark = BEFORE_ALL + 1
+  #order = 0
+  #eras: Era[]
+  #linked = false
+  readonly #before: { show: Show; text: string | null; since: number | null } = {
+    show: 'offline',
+    text: null,
+    since: null,
+  }
+
+  constructor(clock: Clock, limits: BoardLimits) {
+    this.#clock = clock
+    this.#limits = limits
+    // What is loaded counts as known until now: stale, and unknown after staleAfter.
+    this.#eras = [{ begin: BEFORE_ALL, endedAt: clock.now() }]
+  }
+
+  /** Called after each visible change, synchronously, until the returned function is called. Must not throw. */
+  onChange(listener: (change: PresenceChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  load(stored: StoredPresence): void {
+    const user = this.#ensure(stored.user)
+    if (stored.show === 'offline') {
+      user.offlineSince = stored.shownSince
+      user.offlineText = stored.text
+      return
+    }
+    this.#counts.offline--
+    this.#counts[stored.show]++
+    user.resources = user.winner = {
+      name: stored.resource ?? '',
+      show: stored.show,
+      text: stored.text,
+      priority: stored.priority,
+      shownSince: stored.shownSince ?? this.#clock.now(),
+      idleSince: stored.idleSince,
+      changed: 0,
+      heard: BEFORE_ALL,
+      next: null,
+    }
+  }
+
+  /** What a restart needs to know of her; null once she is forgotten. */
+  stored(jid: BareJid): StoredPresence | null {
+    const user = this.#find(jid)
+    if (!user) return null
+    const winner = user.winner
+    if (!winner) {
+      return {
+        user: jid,
+        show: 'offline',
+        text: user.offlineText,
+        shownSince: user.offlineSince,
+        idleSince: null,
+        resource: null,
+        priority: 0,
+      }
+    }
+    const { show, text, shownSince, idleSince, name, priority } = winner
+    return { user: jid, show, text, shownSince, idleSince, resource: name, priority }
+  }
+
+  /** The link is up: nobody is covered yet. */
+  linkUp(): void {
+    this.linkDown()
+    this.#linked = true
+    this.#eras.push({ begin: this.mark(), endedAt: null })
+  }
+
+  /** The link is gone: nobody changes, everybody is `stale` from now on. */
+  linkDown(): void {
+    const now = this.#clock.now()
+    this.#linked = false
+    const last = this.#eras.at(-1)
+    if (last && last.endedAt === null) last.endedAt = now
+    this.#eras = this.#eras
+      .filter(({ endedAt }) => endedAt === null || now - endedAt < this.#limits.staleAfterMs)
+      .slice(-MAX_ERAS)
+  }
+
+  mark(): Mark {
+    return ++this.#mark
+  }
+
+  /** A resource said what it is. */
+  put(jid: BareJid, name: string, said: ResourcePresence): void {
+    const user = this.#ensure(jid)
+    this.#remember(user)
+    const now = this.#clock.now()
+    const saidAt = Math.min(said.stampedAt ?? now, now)
+    const priority = Math.max(-128, Math.min(127, said.priority))
+    let resource = find(user.resources, name)
+    if (!resource) {
+      const idleSince = said.idleSince == null ? null : Math.min(said.idleSince, now)
+      const { show, text } = said
+      const fresh = {
+        name,
+        show,
+        text,
+        priority,
+        shownSince: saidAt,
+        idleSince,
+        changed: ++this.#order,
+        heard: this.#mark,
+      }
+      resource = { ...fresh, next: user.resources }
+      user.resources = resource
+      this.#boundResources(user, resource)
+    } else {
+      this.#update(resource, said, priority, saidAt, now)
+    }
+    this.#settled(user)
+  }
+
+  #update(resource: Resource, said: ResourcePresence, priority: number, saidAt: number, now: number): void {
+    resource.heard = this.#mark
+    if (resource.show !== said.show || resource.text !== said.text || resource.priority !== priority) {
+      resource.changed = ++this.#order
+    }
+    if (resource.show !== said.show) resource.shownSince = saidAt
+    // The same show again with an older stamp: it has been so for longer than we knew.
+    else if (said.stampedAt !== null) resource.shownSince = Math.min(resource.shownSince, saidAt)
+    if (said.idleSince === undefined) {
+      if (resource.show !== said.show) resource.idleSince = null
+    } else {
+      const idleSince = said.idleSince === null ? null : Math.min(said.idleSince, now)
+      const moved =
+        idleSince === null ||
+        resource.idleSince === null ||
+        Math.abs(idleSince - resource.idleSince) >= IDLE_TOLERANCE_MS
+      if (moved) resource.idleSince = idleSince
+    }
+    resource.show = said.show
+    resource.text = said.text
+    resource.priority = priority
+  }
+
+  /** It is there, whatever it last said. */
+  confirm(jid: BareJid, name: string): void {
+    const user = this.#find(jid)
+    const resource = user && find(user.resources, name)
+    if (!resource) return
+    this.#remember(user)
+    resource.heard = this.#mark
+    this.#settled(user)
+  }
+
+  /**
+   * A resource is gone; `name` null: all of them are. `at`: when, ms since 1970, if it is known to have been earlier
+   * than now; `text`: its parting words.
+   */
+  remove(jid: BareJid, name: string | null, text: string | null, at: number | null): void {
+    const user = this.#ensure(jid)
+    this.#remember(user)
+    const wasOffline = user.resources === null
+    user.resources = name === null ? null : without(user.resources, name)
+    if (user.resources === null) {
+      const now = this.#clock.now()
+      if (!wasOffline) {
+        user.offlineSince = Math.min(at ?? now, now)
+        user.offlineText = text
+      } else if (user.offlineSince === null && (name !== null || at !== null)) {
+        // Never seen before; a bare "unavailable" without a stamp only says that she is not there, not since when.
+        user.offlineSince = Math.min(at ?? now, now)
+        user.offlineText = text
+      }
+    }
+    this.#settled(user)
+  }
+
+  /** Proof: what was not heard since the mark is not there. She is covered. Without effect if the link was lost since. */
+  settle(jid: BareJid, since: Mark): void {
+    const user = this.#find(jid)
+    if (user && this.#linked && since >= this.#era()) this.#settle(user, since)
+  }
+
+  /**
+   * The same for a whole domain, a slice at a time. Its users are covered when it is done; without effect on those not
+   * yet reached when the link goes first.
+   */
+  async settleDomain(name: string, since: Mark): Promise<void> {
+    const domain = this.#domain(name)
+    let slice = SWEEP_SLICE
+    for (const user of domain.users.values()) {
+      if (!this.#linked || since < this.#era()) return
+      this.#settle(user, since)
+      if (--slice === 0) {
+        slice = SWEEP_SLICE
+        await new Promise<void>((resolve) => this.#clock.after(0, resolve))
+      }
+    }
+    if (this.#linked && since >= this.#era()) domain.covered = this.#mark
+  }
+
+  /** She exists, though nobody has seen her yet. */
+  expect(jid: BareJid): void {
+    this.#ensure(jid)
+  }
+
+  forget(jid: BareJid): void {
+    const user = this.#find(jid)
+    if (!user) return
+    this.#counts[showOf(user)]--
+    this.#domain(domainOf(jid)).users.delete(jid)
+    this.#tell(jid, showOf(user), 'unknown')
+  }
+
+  /** Everybody offline since before `time` (ms since 1970). Users of whom no time is known are not among them. */
+  *offlineSinceBefore(time: number): Generator<BareJid> {
+    for (const { users } of this.#domains.values()) {
+      for (const user of users.values()) {
+        if (!user.resources && user.offlineSince !== null && user.offlineSince < time) yield user.jid
+      }
+    }
+  }
+
+  /** null: nobody has heard of her. */
+  get(jid: BareJid, domainName: string): UserPresence | null {
+    const domain = this.#domains.get(domainName)
+    const user = domain?.users.get(jid)
+    if (!domain || !user) return null
+    const freshness = this.#freshness(Math.max(user.covered, domain.covered))
+    if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
+    const winner = user.winner
+    if (!winner) return { show: 'offline', text: user.offlineText, since: user.offlineSince, freshness }
+    return { show: winner.show, text: winner.text, since: winner.idleSince ?? winner.shownSince, freshness }
+  }
+
+  /** Names of her resources that were not heard since the mark. */
+  unheard(jid: BareJid, since: Mark): string[] {
+    const names: string[] = []
+    for (let r = this.#find(jid)?.resources ?? null; r; r = r.next) if (r.heard < since) names.push(r.name)
+    return names
+  }
+
+  *usersOf(domain: string): Generator<BareJid> {
+    for (const jid of this.#domain(domain).users.keys()) yield jid
+  }
+
+  /** Users by the show of their winner, whatever its freshness. Counted as they change. */
+  get counts(): Readonly<Record<Show, number>> {
+    return this.#counts
+  }
+
+  /** Users by freshness; reads every user of a domain that no proof has covered. */
+  freshnessCounts(): Record<Freshness, number> {
+    const counts: Record<Freshness, number> = { live: 0, stale: 0, unknown: 0 }
+    for (const domain of this.#domains.values()) {
+      const shared = this.#freshness(domain.covered)
+      if (shared === 'live') counts.live += domain.users.size
+      else for (const user of domain.users.values()) counts[this.#freshness(Math.max(user.covered, domain.covered))]++
+    }
+    return counts
+  }
+
+  #freshness(covered: Mark): Freshness {
+    if (this.#linked && covered >= this.#era()) return 'live'
+    for (let i = this.#eras.length - 1; i >= 0; i--) {
+      const era = this.#eras[i]
+      if (!era || era.begin > covered || era.endedAt === null) continue
+      return this.#clock.now() - era.endedAt < this.#limits.staleAfterMs ? 'stale' : 'unknown'
+    }
+    return 'unknown'
+  }
+
+  /** Where the present or last time of being connected begins. */
+  #era(): Mark {
+    return this.#eras.at(-1)?.begin ?? BEFORE_ALL
+  }
+
+  #settle(user: User, since: Mark): void {
+    this.#remember(user)
+    const before = user.resources
+    for (let r = before; r; r = r.next) if (r.heard < since) user.resources = without(user.resources, r.name)
+    if (before && !user.resources) {
+      user.offlineSince = this.#clock.now()
+      user.offlineText = null
+    }
+    user.covered = this.#mark
+    this.#elect(user)
+  }
+
+  /** After something was heard of her: covered, if nothing older than this link is left. */
+  #settled(user: User): void {
+    if (this.#linked && user.covered < this.#era()) {
+      let resource = user.resources
+      while (resource && resource.heard >= this.#era()) resource = resource.next
+      if (!resource) user.covered = this.#mark
+    }
+    this.#elect(user)
+  }
+
+  #boundResources(user: User, keep: Resource): void {
+    let count = 0
+    let oldest: Resource | null = null
+    for (let r = user.resources; r; r = r.next) {
+      count++
+      if (r !== keep && (!oldest || r.changed < oldest.changed)) oldest = r
+    }
+    if (count > this.#limits.resources && oldest) user.resources = without(user.resources, oldest.name)
+  }
+
+  #elect(user: User): void {
+    let winner = user.resources
+    for (let r = winner?.next ?? null; r; r = r.next) if (winner && beats(r, winner)) winner = r
+    user.winner = winner
+    const { show, text, since } = this.#before
+    if (show === showOf(user) && text === textOf(user) && since === sinceOf(user)) return
+    this.#counts[show]--
+    this.#counts[showOf(user)]++
+    this.#tell(user.jid, show, showOf(user))
+  }
+
+  /** Before anything about her is touched, so that `#elect` sees what changed. */
+  #remember(user: User): void {
+    this.#before.show = showOf(user)
+    this.#before.text = textOf(user)
+    this.#before.since = sinceOf(user)
+  }
+
+  #tell(user: BareJid, before: Show, after: Show): void {
+    const change = { user, domain: domainOf(user), before, after }
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  #domain(name: string): Domain {
+    let domain = this.#domains.get(name)
+    if (!domain) {
+      domain = { users: new Map(), covered: BEFORE_ALL }
+      this.#domains.set(name, domain)
+    }
+    return domain
+  }
+
+  #find(jid: BareJid): User | undefined {
+    return this.#domains.get(domainOf(jid))?.users.get(jid)
+  }
+
+  #ensure(jid: BareJid): User {
+    const { users } = this.#domain(domainOf(jid))
+    let user = users.get(jid)
+    if (!user) {
+      user = { jid, resources: null, winner: null, offlineSince: null, offlineText: null, covered: BEFORE_ALL }
+      users.set(jid, user)
+      this.#counts.offline++
+    }
+    return user
+  }
+}
+
+function showOf(user: User): AvailableShow | 'offline' {
+  return user.winner?.show ?? 'offline'
+}
+
+function textOf(user: User): string | null {
+  return user.winner ? user.winner.text : user.offlineText
+}
+
+function sinceOf(user: User): number | null {
+  return user.winner ? (user.winner.idleSince ?? user.winner.shownSince) : user.offlineSince
+}
+
+function find(first: Resource | null, name: string): Resource | null {
+  for (let r = first; r; r = r.next) if (r.name === name) return r
+  return null
+}
+
+function without(first: Resource | null, name: string): Resource | null {
+  if (!first) return null
+  if (first.name === name) return first.next
+  for (let r = first; r.next; r = r.next) {
+    if (r.next.name === name) {
+      r.next = r.next.next
+      break
+    }
+  }
+  return first
+}
+
+/** Highest priority, then the most reachable show, then the most recent change. */
+function beats(a: Resource, b: Resource): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority
+  if (a.show !== b.show) return ORDER[a.show] < ORDER[b.show]
+  return a.changed > b.changed
+}

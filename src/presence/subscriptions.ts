@@ -1,0 +1,70 @@
+import type { BareJid } from './jid.js'
+
+/**
+ * Whether we may see her (RFC 6121 §3.1), as she last said:
+ * `asked`: we asked, she has not answered; `granted`: her server sends us her presence; `refused`: she declined, or took
+ * back what she had granted. Nobody who refused is asked again unless an admin or she herself begins.
+ */
+export type Consent = 'asked' | 'granted' | 'refused'
+
+export interface Subscription {
+  readonly consent: Consent
+  /** She sees the component's own presence in her roster. */
+  readonly watchesUs: boolean
+}
+
+export interface SubscriptionStore {
+  subscriptions(): Promise<ReadonlyMap<BareJid, Subscription>>
+  /** Durable once resolved. */
+  saveSubscription(user: BareJid, subscription: Subscription): Promise<void>
+}
+
+/** Who let the component see her presence. */
+export class Subscriptions {
+  readonly #store: SubscriptionStore
+  readonly #byUser: Map<BareJid, Subscription>
+  /** What the store refused, until it takes it. At most every user once. */
+  readonly #unsaved = new Set<BareJid>()
+
+  private constructor(store: SubscriptionStore, byUser: ReadonlyMap<BareJid, Subscription>) {
+    this.#store = store
+    this.#byUser = new Map(byUser)
+  }
+
+  static async load(store: SubscriptionStore): Promise<Subscriptions> {
+    return new Subscriptions(store, await store.subscriptions())
+  }
+
+  of(user: BareJid): Subscription | undefined {
+    return this.#byUser.get(user)
+  }
+
+  hasGranted(user: BareJid): boolean {
+    return this.#byUser.get(user)?.consent === 'granted'
+  }
+
+  all(): IterableIterator<[BareJid, Subscription]> {
+    return this.#byUser.entries()
+  }
+
+  /** Takes effect at once, in memory; resolves when stored. A failure is made good by `saveUnsaved`. */
+  async set(user: BareJid, change: Partial<Subscription>): Promise<void> {
+    const before = this.#byUser.get(user)
+    const after: Subscription = { consent: 'refused', watchesUs: false, ...before, ...change }
+    if (before?.consent === after.consent && before.watchesUs === after.watchesUs) return
+    this.#byUser.set(user, after)
+    this.#unsaved.add(user)
+    await this.#save(user)
+  }
+
+  /** Rejects at the first one that the store still refuses. */
+  async saveUnsaved(): Promise<void> {
+    for (const user of [...this.#unsaved]) await this.#save(user)
+  }
+
+  async #save(user: BareJid): Promise<void> {
+    const subscription = this.#byUser.get(user)
+    if (subscription) await this.#store.saveSubscription(user, subscription)
+    this.#unsaved.delete(user)
+  }
+}

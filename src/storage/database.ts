@@ -1,0 +1,74 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { MIGRATIONS } from './migrations.js'
+
+export type Database = Sqlite.Database
+
+/** The data cannot be used as it is; the message says why and what to do. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError'
+}
+
+/**
+ * Opens `<directory>/gateway.db`, made if missing, and brings its schema up to date. Throws StorageError.
+ * A committed transaction survives the end of the process; `durable` ones (see `durably`) a power cut, too.
+ */
+export function openDatabase(directory: string): Database {
+  const file = join(directory, 'gateway.db')
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const database = new Sqlite(file)
+    database.pragma('journal_mode = WAL')
+    database.pragma('synchronous = NORMAL')
+    migrate(database)
+    return database
+  } catch (error) {
+    if (error instanceof StorageError) throw error
+    throw new StorageError(`${file}: ${explain(error)}`)
+  }
+}
+
+/** Runs it in one transaction that is on the disk, not only with the operating system, when this returns. */
+export function durably<T>(database: Database, run: () => T): T {
+  database.pragma('synchronous = FULL')
+  try {
+    return database.transaction(run)()
+  } finally {
+    database.pragma('synchronous = NORMAL')
+  }
+}
+
+function migrate(database: Database): void {
+  const version = Number(database.pragma('user_version', { simple: true }))
+  if (version > MIGRATIONS.length) {
+    throw new StorageError(
+      `${database.name} was written by a newer presence-gateway (schema ${version}, this one knows ${MIGRATIONS.length})`,
+    )
+  }
+  for (const [index, sql] of MIGRATIONS.entries()) {
+    if (index < version) continue
+    database.transaction(() => {
+      database.exec(sql)
+      database.pragma(`user_version = ${index + 1}`)
+    })()
+  }
+}
+
+function explain(error: unknown): string {
+  const { code, message } = error as Error & { code?: string }
+  switch (code) {
+    case 'SQLITE_FULL':
+    case 'ENOSPC':
+      return 'the disk is full'
+    case 'SQLITE_NOTADB':
+    case 'SQLITE_CORRUPT':
+      return 'this is no database, or a damaged one; restore a copy, or move it away to begin anew'
+    case 'SQLITE_READONLY':
+    case 'EROFS':
+    case 'EACCES':
+      return 'it cannot be written; check its owner and permissions'
+    default:
+      return message
+  }
+}

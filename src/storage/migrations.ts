@@ -1,0 +1,19 @@
+/** The schema, one step an entry; PRAGMA user_version counts the steps taken. Entries are never changed, only added. */
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE presence (
+     user TEXT PRIMARY KEY,
+     show TEXT NOT NULL,
+     text TEXT,
+     shown_since INTEGER,
+     idle_since INTEGER,
+     resource TEXT,
+     priority INTEGER NOT NULL
+   ) WITHOUT ROWID, STRICT;
+   CREATE TABLE publication (user TEXT PRIMARY KEY, choice TEXT NOT NULL) WITHOUT ROWID, STRICT;
+   CREATE TABLE subscription (
+     user TEXT PRIMARY KEY,
+     consent TEXT NOT NULL,
+     watches_us INTEGER NOT NULL
+   ) WITHOUT ROWID, STRICT;
+   CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;`,
+]

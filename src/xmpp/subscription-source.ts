@@ -1,0 +1,93 @@
+import type { BareJid } from '../presence/jid.js'
+import type { Subscriptions } from '../presence/subscriptions.js'
+import type { Link } from './link.js'
+import { presence } from './stanzas.js'
+
+export type SubscriptionRequest = 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'
+
+export interface SubscriptionSourceHandler {
+  /** Her presence may be taken in from now on. */
+  granted(user: BareJid): void
+  /** Nothing of her may be kept that came by this source. */
+  withdrawn(user: BareJid): void
+  /** The store failed; what she said holds in memory and is stored when the store works again. */
+  unsaved(error: unknown): void
+}
+
+/** Users who let the component see them as they would a contact (RFC 6121 §3). */
+export class SubscriptionSource {
+  readonly #link: Link
+  readonly #subscriptions: Subscriptions
+  readonly #handler: SubscriptionSourceHandler
+
+  constructor(link: Link, subscriptions: Subscriptions, handler: SubscriptionSourceHandler) {
+    this.#link = link
+    this.#subscriptions = subscriptions
+    this.#handler = handler
+  }
+
+  has(user: BareJid): boolean {
+    return this.#subscriptions.hasGranted(user)
+  }
+
+  /** Asks her to be seen. Resolves once the asking is stored. Asking again is harmless: servers keep one request. */
+  async ask(user: BareJid): Promise<'asked' | 'granted'> {
+    if (this.#subscriptions.hasGranted(user)) return 'granted'
+    await this.#subscriptions.set(user, { consent: 'asked' })
+    this.#link.send(presence(user, 'subscribe'))
+    return 'asked'
+  }
+
+  /** What a user of a served domain says about subscriptions. */
+  said(user: BareJid, request: SubscriptionRequest): void {
+    const before = this.#subscriptions.of(user)
+    switch (request) {
+      case 'subscribed':
+        this.#set(user, { consent: 'granted' })
+        if (before?.consent !== 'granted') this.#handler.granted(user)
+        return
+      case 'unsubscribed':
+        this.#set(user, { consent: 'refused' })
+        if (before?.consent === 'granted') this.#handler.withdrawn(user)
+        return
+      case 'subscribe':
+        // She adds us as a contact: she sees the component, and is asked in return unless she has granted already.
+        this.#link.send(presence(user, 'subscribed'))
+        this.#link.send(presence(user))
+        this.#set(user, { watchesUs: true, consent: before?.consent === 'granted' ? 'granted' : 'asked' })
+        if (before?.consent !== 'granted') this.#link.send(presence(user, 'subscribe'))
+        return
+      case 'unsubscribe':
+        this.#link.send(presence(user, 'unsubscribed'))
+        if (before) this.#set(user, { watchesUs: false })
+        return
+    }
+  }
+
+  /** Her client or server asks whether we are there. */
+  probed(user: BareJid): void {
+    this.#link.send(presence(user))
+  }
+
+  /** Says to those who see us that we are there, or go; and asks again whoever has not answered. */
+  async announce(type?: 'unavailable'): Promise<void> {
+    for (const [user, { watchesUs, consent }] of this.#subscriptions.all()) {
+      if (!this.#link.online) return
+      if (watchesUs) this.#link.send(presence(user, type))
+      // Asked while the link was down, or by a gateway that ended before it could.
+      if (consent === 'asked' && type === undefined) this.#link.send(presence(user, 'subscribe'))
+      await this.#link.drained()
+    }
+  }
+
+  /** Everybody of the domain who granted. */
+  *grantedIn(domain: string): Generator<BareJid> {
+    for (const [user, { consent }] of this.#subscriptions.all()) {
+      if (consent === 'granted' && user.endsWith(`@${domain}`)) yield user
+    }
+  }
+
+  #set(user: BareJid, change: Parameters<Subscriptions['set']>[1]): void {
+    this.#subscriptions.set(user, change).catch((error: unknown) => this.#handler.unsaved(error))
+  }
+}

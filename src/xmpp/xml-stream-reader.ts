@@ -1,0 +1,169 @@
+import { StringDecoder } from 'node:string_decoder'
+import { SaxesParser, type SaxesTagPlain } from 'saxes'
+import { XmlElement } from './xml-element.js'
+
+export interface XmlStreamHandler {
+  /** `<stream:stream …>` */
+  opened(attrs: Readonly<Record<string, string>>): void
+  /** A whole first-level element. */
+  element(element: XmlElement): void
+  /** A first-level element beyond the bounds was read past; nothing of it was kept. */
+  skipped(reason: 'too-long' | 'too-deep'): void
+  /** `</stream:stream>` */
+  closed(): void
+}
+
+export interface XmlStreamBounds {
+  /** Bytes of a first-level element; a longer one is skipped. */
+  readonly elementBytes: number
+  /** Levels below the stream; a deeper one is skipped. */
+  readonly depth: number
+  /** Bytes without the end of a first-level element, after which reading fails. */
+  readonly fatalBytes: number
+}
+
+/** Thrown by `read`: whatever comes next cannot be trusted, the stream must be closed. */
+export class XmlStreamError extends Error {
+  override readonly name = 'XmlStreamError'
+}
+
+/** The namespaces in which servers and components write stanzas; read as the stream's own, ''. */
+const STREAM_DEFAULTS = new Set(['jabber:component:accept', 'jabber:client', 'jabber:server'])
+const STREAMS_NS = 'http://etherx.jabber.org/streams'
+
+/**
+ * An XMPP stream (RFC 6120 §4) as elements. Strict: everything that is not well-formed, and what RFC 6120 §11.1 forbids
+ * (DOCTYPE, comments, processing instructions), throws. Multi-byte characters may straddle chunks.
+ */
+export class XmlStreamReader {
+  readonly #handler: XmlStreamHandler
+  readonly #bounds: XmlStreamBounds
+  readonly #decoder = new StringDecoder('utf8')
+  readonly #parser = new SaxesParser({ xmlns: false })
+  #depth = 0
+  #cursor: XmlElement | null = null
+  /** The chunk being read, and where in it the present first-level element began. */
+  #chunk = ''
+  #begin = 0
+  /** Bytes of the present first-level element in earlier chunks. */
+  #carried = 0
+  #skip: 'too-long' | 'too-deep' | null = null
+  #closed = false
+  /** The parser's own count at the begin of the chunk. */
+  #offset = 0
+
+  constructor(handler: XmlStreamHandler, bounds: XmlStreamBounds) {
+    this.#handler = handler
+    this.#bounds = bounds
+    const parser = this.#parser
+    const refuse = (what: string) => () => {
+      throw new XmlStreamError(`${what} in the stream`)
+    }
+    parser.on('error', (error) => {
+      throw new XmlStreamError(error.message)
+    })
+    parser.on('doctype', refuse('a DOCTYPE'))
+    parser.on('comment', refuse('a comment'))
+    parser.on('processinginstruction', refuse('a processing instruction'))
+    parser.on('opentag', (tag) => this.#open(tag))
+    parser.on('closetag', () => this.#close())
+    parser.on('text', (text) => this.#text(text))
+    parser.on('cdata', (text) => this.#text(text))
+  }
+
+  /** Throws XmlStreamError; nothing may be read after that. */
+  read(bytes: Buffer): void {
+    const chunk = this.#decoder.write(bytes)
+    if (this.#closed) {
+      if (chunk.trim() === '') return
+      throw new XmlStreamError('data after the end of the stream')
+    }
+    this.#chunk = chunk
+    this.#begin = 0
+    this.#offset = this.#parser.position
+    this.#parser.write(chunk)
+    const rest = chunk.slice(this.#begin)
+    this.#chunk = ''
+    // White space between stanzas is a keep-alive and belongs to none.
+    if (this.#depth < 2 && this.#carried === 0 && rest.trim() === '') return
+    this.#carried += Buffer.byteLength(rest)
+    if (this.#carried > this.#bounds.fatalBytes) {
+      throw new XmlStreamError(`${this.#bounds.fatalBytes} bytes without the end of a stanza`)
+    }
+    // What is too long already need not be kept while the rest of it is on its way.
+    if (this.#cursor && this.#carried > this.#bounds.elementBytes) this.#drop('too-long')
+  }
+
+  #open(tag: SaxesTagPlain): void {
+    this.#depth++
+    if (this.#depth === 1) {
+      if (tag.name !== 'stream:stream' || tag.attributes['xmlns:stream'] !== STREAMS_NS) {
+        throw new XmlStreamError('not an XMPP stream')
+      }
+      this.#next()
+      return this.#handler.opened(tag.attributes)
+    }
+    if (this.#depth === 2) this.#skip = null
+    if (this.#skip) return
+    if (this.#depth - 1 > this.#bounds.depth) return this.#drop('too-deep')
+    const parent = this.#cursor
+    const { name, ns } = resolve(tag, parent)
+    const element = new XmlElement(name, ns, tag.attributes, parent)
+    parent?.children.push(element)
+    this.#cursor = element
+  }
+
+  #text(text: string): void {
+    if (this.#cursor) this.#cursor.text += text
+    else if (this.#depth === 1 && text.trim() !== '') throw new XmlStreamError('text between stanzas')
+  }
+
+  #close(): void {
+    this.#depth--
+    if (this.#depth === 0) {
+      this.#closed = true
+      return this.#handler.closed()
+    }
+    const element = this.#cursor
+    this.#cursor = element?.parent ?? null
+    if (this.#depth > 1) return
+    if (!this.#skip && this.#isTooLong()) this.#skip = 'too-long'
+    this.#next()
+    if (this.#skip) this.#handler.skipped(this.#skip)
+    else if (element) this.#handler.element(element)
+  }
+
+  /** The next first-level element begins here. */
+  #next(): void {
+    this.#begin = this.#parser.position - this.#offset
+    this.#carried = 0
+  }
+
+  #isTooLong(): boolean {
+    const end = this.#parser.position - this.#offset
+    // One UTF-16 unit is at most three bytes of UTF-8: most elements need no second look.
+    if (this.#carried + (end - this.#begin) * 3 <= this.#bounds.elementBytes) return false
+    return this.#carried + Buffer.byteLength(this.#chunk.slice(this.#begin, end)) > this.#bounds.elementBytes
+  }
+
+  #drop(reason: 'too-long' | 'too-deep'): void {
+    this.#skip = reason
+    this.#cursor = null
+  }
+}
+
+/** Servers declare namespaces as defaults; a prefix is looked up where one is used. */
+function resolve(tag: SaxesTagPlain, parent: XmlElement | null): { name: string; ns: string } {
+  const colon = tag.name.indexOf(':')
+  if (colon < 0) {
+    const own = tag.attributes.xmlns
+    if (own === undefined) return { name: tag.name, ns: parent?.ns ?? '' }
+    return { name: tag.name, ns: STREAM_DEFAULTS.has(own) ? '' : own }
+  }
+  const prefix = `xmlns:${tag.name.slice(0, colon)}`
+  const name = tag.name.slice(colon + 1)
+  if (prefix === 'xmlns:stream') return { name, ns: STREAMS_NS }
+  let declared = tag.attributes[prefix]
+  for (let e = parent; e && declared === undefined; e = e.parent) declared = e.attrs[prefix]
+  return { name, ns: declared ?? 'unbound' }
+}
