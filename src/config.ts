@@ -160,23 +160,38 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv = proces
   const tree = readTree(file)
   const { faults, warnings } = applyEnvironment(tree, environment)
   const parsed = SCHEMA.safeParse(tree)
-  if (!parsed.success) faults.push(...parsed.error.issues.flatMap(describe))
-  const served = new Map<string, DomainConfig>()
-  for (const [written, settings] of Object.entries(parsed.data?.domains ?? {})) {
-    const name = normaliseDomain(written)
-    if (name === null) faults.push(`domains: ${JSON.stringify(written)} is not a domain`)
-    else if (served.has(name)) faults.push(`domains: ${JSON.stringify(written)} is there twice`)
-    else served.set(name, settings ?? { publish: 'none' })
+  faults.push(...(parsed.error?.issues ?? []).flatMap(describe))
+  // What remains without the faulty keys is looked at, too, so that all faults come at once.
+  const rest = parsed.success ? parsed : SCHEMA.safeParse(withoutFaulty(tree, parsed.error.issues))
+  if (rest.success) {
+    const served = new Map<string, DomainConfig>()
+    for (const [written, settings] of Object.entries(rest.data.domains)) {
+      const name = normaliseDomain(written)
+      if (name === null) faults.push(`domains: ${JSON.stringify(written)} is not a domain`)
+      else if (served.has(name)) faults.push(`domains: ${JSON.stringify(written)} is there twice`)
+      else served.set(name, settings ?? { publish: 'none' })
+    }
+    const directory = resolve(dirname(file), rest.data.storage.directory)
+    const config: Config = { ...rest.data, domains: served, storage: { directory } }
+    const known = new Set(faults.map((text) => text.split(':', 1)[0]))
+    faults.push(...contradictions(config).filter((text) => !known.has(text.split(':', 1)[0])))
+    if (faults.length === 0) return { config, warnings }
   }
-  if (!parsed.success) throw new ConfigError(faults)
-  const config: Config = {
-    ...parsed.data,
-    domains: served,
-    storage: { directory: resolve(dirname(file), parsed.data.storage.directory) },
+  throw new ConfigError(faults)
+}
+
+function withoutFaulty(tree: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy = structuredClone(tree)
+  for (const { path, ...issue } of issues) {
+    const faulty = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path.slice(0, 2)]
+    for (const keys of faulty) {
+      let parent: unknown = copy
+      for (const key of keys.slice(0, -1)) parent = (parent as Record<PropertyKey, unknown> | undefined)?.[key]
+      const last = keys.at(-1)
+      if (last !== undefined && typeof parent === 'object' && parent !== null) Reflect.deleteProperty(parent, last)
+    }
   }
-  faults.push(...contradictions(config))
-  if (faults.length > 0) throw new ConfigError(faults)
-  return { config, warnings }
+  return copy
 }
 
 // sun_path holds 108 bytes, the last of them NUL (unix(7)).
