@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startEjabberd } from '../support/ejabberd.js'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
 import { type JsonStatus, untilJson } from '../support/json-status.js'
@@ -100,6 +101,8 @@ for (const [name, startServer] of SERVERS) {
       const before = await untilStatus('alice', { show: 'away' })
       await untilStatus('bob', { show: 'chat' })
       await untilStatus('carol', { show: 'chat' })
+      // What the last 5 ms brought is not stored yet.
+      await sleep(100)
       await gateway.kill9()
       await bob.logout()
       await carol.setPresence({ show: 'dnd', status: 'meanwhile' })

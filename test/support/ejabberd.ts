@@ -23,7 +23,12 @@ const MODULES = [
 const HIDDEN = ['-hidden', '-dist_listen', 'false']
 const controlNode = () => `control-${randomUUID()}@localhost`
 
-export function startEjabberd(options: XmppServerOptions): Promise<Ejabberd> {
+export interface EjabberdOptions extends XmppServerOptions {
+  /** Configuration files of the test's own, with absolute paths. */
+  includes?: readonly string[]
+}
+
+export function startEjabberd(options: EjabberdOptions): Promise<Ejabberd> {
   return Ejabberd.create(options)
 }
 
@@ -37,7 +42,7 @@ class Ejabberd extends XmppServer {
   readonly #cookie = randomUUID()
   #libraries = ''
 
-  static async create(options: XmppServerOptions): Promise<Ejabberd> {
+  static async create(options: EjabberdOptions): Promise<Ejabberd> {
     const server = new Ejabberd(options, await XmppServer.findPlace('ejabberd'))
     server.#libraries = await findLibraries()
     await writeFile(server.#configFile, stringify(server.#config(options)))
@@ -93,7 +98,7 @@ class Ejabberd extends XmppServer {
     })
   }
 
-  #config(options: XmppServerOptions): object {
+  #config(options: EjabberdOptions): object {
     const modules = [...MODULES, ...(options.extraModules ?? [])]
     return {
       hosts: this.domains,
@@ -108,8 +113,11 @@ class Ejabberd extends XmppServer {
           PRESENCE_COMPONENT_PORT: this.componentPort,
           PRESENCE_API_PORT: this.httpPort,
         },
-        include_config_file: [join(REPOSITORY, 'prosody', `ejabberd-${options.mode}.yml`)],
       }),
+      include_config_file: [
+        ...(options.mode === 'none' ? [] : [join(REPOSITORY, 'prosody', `ejabberd-${options.mode}.yml`)]),
+        ...(options.includes ?? []),
+      ],
     }
   }
 }

@@ -1,0 +1,49 @@
+// alice and bob of the quickstart: really logged in, changing their presence now and then.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { client, xml } from '@xmpp/client'
+
+const { DEMO_SERVICE, DEMO_DOMAIN, DEMO_PASSWORD } = process.env
+
+const alice = await live('alice', 30_000, [
+  { show: 'away', text: 'Out for tea, back at four' },
+  { text: 'Reading mail' },
+  { show: 'dnd', text: 'In a meeting: <no calls>, please' },
+  { show: 'chat', text: 'Ask me anything' },
+])
+const bob = await live('bob', 25_000, [
+  { text: 'At my desk' },
+  { show: 'xa', text: 'Gone fishing 🎣' },
+  { show: 'chat' },
+])
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, async () => {
+    await Promise.race([Promise.all([alice.stop(), bob.stop()]), sleep(2_000)])
+    process.exit(0)
+  })
+}
+
+async function live(username, changeEveryMs, moods) {
+  const xmpp = client({
+    service: DEMO_SERVICE,
+    domain: DEMO_DOMAIN,
+    username,
+    password: DEMO_PASSWORD,
+    resource: 'demo',
+  })
+  let turn = 0
+  const send = () => {
+    const { show, text } = moods[turn % moods.length]
+    console.log(`  ${username} is ${show ?? 'online'}${text ? `: ${text}` : ''}`)
+    return xmpp.send(xml('presence', {}, show && xml('show', {}, show), text && xml('status', {}, text)))
+  }
+  xmpp.on('error', (error) => console.error(`${username}: ${error.message}`))
+  // The library connects again on its own, but leaves the presence to us.
+  xmpp.on('online', send)
+  await xmpp.start()
+  setInterval(() => {
+    turn += 1
+    if (xmpp.status === 'online') send().catch(() => {})
+  }, changeEveryMs)
+  return xmpp
+}
