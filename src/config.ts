@@ -143,6 +143,8 @@ const SCHEMA = z.strictObject({
 type Parsed = z.output<typeof SCHEMA>
 
 export interface DomainConfig {
+  /** In the spelling of the configuration, which must be the server's own. */
+  readonly written: string
   readonly publish: 'none' | 'status' | 'details'
 }
 
@@ -169,7 +171,7 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv = proces
       const name = normaliseDomain(written)
       if (name === null) faults.push(`domains: ${JSON.stringify(written)} is not a domain`)
       else if (served.has(name)) faults.push(`domains: ${JSON.stringify(written)} is there twice`)
-      else served.set(name, settings ?? { publish: 'none' })
+      else served.set(name, { written: written.toLowerCase().normalize('NFC'), publish: settings?.publish ?? 'none' })
     }
     const directory = resolve(dirname(file), rest.data.storage.directory)
     const config: Config = { ...rest.data, domains: served, storage: { directory } }

@@ -1,16 +1,18 @@
 import * as z from 'zod'
 import { ControlFault, type ControlHandler } from './ops/control-server.js'
-import { type BareJid, displayJid, parseUserInput } from './presence/jid.js'
+import type { Domains } from './presence/domains.js'
+import { type BareJid, domainOf, parseUserInput } from './presence/jid.js'
 import type { UserPresence } from './presence/presence.js'
 import type { PresenceBoard } from './presence/presence-board.js'
 import { PUBLICATION_CHOICES, type Publications } from './presence/publication.js'
 import type { Link } from './xmpp/link.js'
+import type { Server } from './xmpp/server-identity.js'
 import type { SubscriptionSource } from './xmpp/subscription-source.js'
 
 export interface DomainReport {
   readonly domain: string
   /** null: the server has not said. */
-  readonly server: 'prosody' | 'ejabberd' | 'other' | null
+  readonly server: Server | null
   readonly privileged: boolean
   readonly subscribed: number
 }
@@ -27,13 +29,16 @@ export interface GatewayReport {
   readonly storage: { readonly error: string | null }
 }
 
-/** A line of `watch`. */
 export interface WatchedUser extends UserPresence {
   readonly jid: string
 }
 
+/** A line of `watch`; gone: she is not known any more. */
+export type WatchLine = WatchedUser | { readonly jid: string; readonly gone: true }
+
 export interface ControlParts {
   readonly board: PresenceBoard
+  readonly domains: Domains
   readonly publications: Publications
   readonly link: Link
   readonly subscriptions: SubscriptionSource
@@ -67,33 +72,40 @@ export class GatewayControl implements ControlHandler {
     }
   }
 
-  watch(send: (line: WatchedUser) => void): () => void {
-    const { board, publications } = this.#parts
-    const show = (jid: BareJid, domain: string) => {
-      const presence = board.get(jid, domain)
-      if (presence) send({ jid: displayJid(jid), ...presence })
-    }
-    for (const domain of publications.domains()) for (const jid of board.usersOf(domain)) show(jid, domain)
-    return board.onChange(({ user, domain }) => show(user, domain))
+  /** Everybody who is known, read as it is taken. */
+  *present(): Generator<WatchLine> {
+    const { board, domains } = this.#parts
+    for (const domain of domains) for (const jid of board.usersOf(domain)) yield this.#line(jid, domain)
+  }
+
+  watch(send: (line: WatchLine) => void): () => void {
+    return this.#parts.board.onChange(({ user, domain }) => send(this.#line(user, domain)))
+  }
+
+  #line(user: BareJid, domain: string): WatchLine {
+    const jid = this.#parts.domains.address(user)
+    const presence = this.#parts.board.get(user, domain)
+    return presence ? { jid, ...presence } : { jid, gone: true }
   }
 
   async #publish(jid: BareJid, choice: 'none' | 'status' | 'details' | 'domain') {
-    await this.#parts.publications.choose(jid, choice)
-    this.#parts.board.expect(jid)
-    return { jid: displayJid(jid), choice }
+    const { publications, board, domains } = this.#parts
+    await publications.choose(jid, choice)
+    board.expect(jid)
+    return { jid: domains.address(jid), publication: publications.of(jid, domainOf(jid)) }
   }
 
   async #subscribe(jid: BareJid) {
     const { sources, link, subscriptions } = this.#parts
     if (!sources.has('subscription')) throw new ControlFault('xmpp.sources does not name subscription')
     const state = await subscriptions.ask(jid)
-    return { jid: displayJid(jid), state, sent: link.online }
+    return { jid: this.#parts.domains.address(jid), state, sent: link.online }
   }
 
   #user(text: string): BareJid {
     const parsed = parseUserInput(text)
     if (parsed.fault !== undefined) throw new ControlFault(`${JSON.stringify(text)} is not a user's JID`)
-    if (!this.#parts.publications.isServed(parsed.domain)) {
+    if (!this.#parts.domains.has(parsed.domain)) {
       throw new ControlFault(`${parsed.domain} is not among the configured domains`)
     }
     return parsed.jid

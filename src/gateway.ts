@@ -9,12 +9,13 @@ import type { Log } from './ops/log.js'
 import { Metrics } from './ops/metrics.js'
 import { OpsServer } from './ops/ops-server.js'
 import type { Clock, Timer } from './presence/clock.js'
+import { Domains } from './presence/domains.js'
 import { domainOf } from './presence/jid.js'
 import { PresenceBoard } from './presence/presence-board.js'
 import { PresenceWriter } from './presence/presence-writer.js'
 import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
-import { openDatabase } from './storage/database.js'
+import { explainStorage, openDatabase } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { secret } from './storage/secrets.js'
 import { SqlitePresenceStore } from './storage/sqlite-presence-store.js'
@@ -23,6 +24,7 @@ import { SqliteSubscriptionStore } from './storage/sqlite-subscription-store.js'
 import { ComponentLink } from './xmpp/component-link.js'
 import { ComponentLock } from './xmpp/component-lock.js'
 import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
+import { linkAdvice } from './xmpp/link-advice.js'
 import { PrivilegedSource } from './xmpp/privileged-source.js'
 import { Reconciler } from './xmpp/reconciler.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
@@ -94,19 +96,20 @@ export class Gateway {
     const presenceStore = new SqlitePresenceStore(database)
 
     // Presence
+    const domains = new Domains([...config.domains.values()].map(({ written }) => written))
     const publishing = new Map([...config.domains].map(([name, { publish }]) => [name, publish]))
     const publications = await Publications.load(publishing, new SqlitePublicationStore(database))
     const subscribers = await Subscriptions.load(new SqliteSubscriptionStore(database))
     const board = new PresenceBoard(clock, { resources: limits.resources, staleAfterMs: xmpp.staleAfter })
     for (const stored of await presenceStore.presences()) {
-      if (publications.isServed(domainOf(stored.user))) board.load(stored)
+      if (domains.has(domainOf(stored.user))) board.load(stored)
     }
     for (const user of publications.chosen().keys()) {
       if (subscribers.of(user)?.consent !== 'refused') board.expect(user)
     }
     const writer = new PresenceWriter(board, presenceStore, clock, {
       failed: (error) =>
-        log.error({ error: explain(error) }, 'storing fails; everything is kept in memory and tried again'),
+        log.error({ error: explainStorage(error) }, 'storing fails; everything is kept in memory and tried again'),
       recovered: () => {
         log.info('storing works again')
         subscribers.saveUnsaved().catch(failed)
@@ -118,7 +121,6 @@ export class Gateway {
 
     // XMPP
     let lastLinkError: string | null = null
-    const domains = [...config.domains.keys()]
     const sources = new Set<string>(xmpp.sources)
     const link = new ComponentLink(
       {
@@ -130,17 +132,19 @@ export class Gateway {
       clock,
       { id: () => randomUUID() + randomBytes(4).toString('hex'), fraction: Math.random },
       {
-        lost: (reason, retryInMs) => {
+        lost: (reason, retryInMs, wasUp) => {
           // The same trouble again and again is one line.
-          if (reason !== lastLinkError) log.warn({ reason, retryInMs, service: xmpp.service }, linkAdvice(reason))
+          if (reason !== lastLinkError) {
+            log.warn({ reason, retryInMs, service: xmpp.service }, wasUp ? 'link lost' : linkAdvice(reason, xmpp))
+          }
           lastLinkError = reason
-          metrics.linkLosses.inc()
+          metrics.linkLosses.add()
         },
-        skipped: (reason) => metrics.stanzasDropped.inc({ reason }),
+        skipped: (reason) => metrics.stanzasDropped.add(reason),
       },
     )
-    const privileged = new PrivilegedSource((domain) => publications.isServed(domain))
-    const subscriptions = new SubscriptionSource(link, subscribers, {
+    const privileged = new PrivilegedSource(domains)
+    const subscriptions = new SubscriptionSource(link, domains, subscribers, {
       granted: (user) => {
         board.expect(user)
         reconciler.granted(user, domainOf(user))
@@ -148,7 +152,7 @@ export class Gateway {
       withdrawn: (user) => {
         if (!privileged.has(domainOf(user))) board.forget(user)
       },
-      unsaved: (error) => log.error({ error: explain(error) }, 'a subscription is not stored yet'),
+      unsaved: (error) => log.error({ error: explainStorage(error) }, 'a subscription is not stored yet'),
     })
     const api = xmpp.ejabberdApi ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
     let apiError: string | null = null
@@ -176,11 +180,11 @@ export class Gateway {
     const discovery = new ServiceDiscovery(link, VERSION, () => Math.floor((clock.now() - startedAt) / 1000))
     const router = new StanzaRouter(
       { board, privileged, subscriptions, reconciler, discovery },
-      { isServed: (domain) => publications.isServed(domain), sources, textLimit: limits.text },
+      { domains, sources, textLimit: limits.text },
       clock,
       {
-        taken: () => metrics.presencesTaken.inc(),
-        dropped: (reason) => metrics.stanzasDropped.inc({ reason }),
+        taken: () => metrics.presencesTaken.add(),
+        dropped: (reason) => metrics.stanzasDropped.add(reason),
       },
     )
 
@@ -198,9 +202,9 @@ export class Gateway {
 
     // HTTP
     const etagKey = secret(database, 'etag', randomBytes)
-    const counter = { answered: (code: number) => metrics.statusAnswers.inc({ code }) }
-    const status = new StatusEndpoint(board, publications, clock, etagKey, counter)
-    const application = createApplication({ board, publications, clock, batchLimit: limits.batch, failed })
+    const counter = { answered: (code: number) => metrics.statusAnswers.add(code) }
+    const status = new StatusEndpoint(board, domains, publications, clock, etagKey, counter)
+    const application = createApplication({ board, domains, publications, clock, batchLimit: limits.batch, failed })
     const http = new HttpServer(config.http, status, application.callback(), failed)
     const url = await http.start()
     this.#opened.push(() => http.stop())
@@ -209,6 +213,7 @@ export class Gateway {
       controlSocket(config),
       new GatewayControl({
         board,
+        domains,
         publications,
         link,
         subscriptions,
@@ -218,7 +223,7 @@ export class Gateway {
           url,
           ops: opsUrl,
           link: { online: link.online, lastError: link.online ? null : lastLinkError },
-          domains: domains.map((domain) => ({
+          domains: [...domains].map((domain) => ({
             domain,
             server: reconciler.serverOf(domain),
             privileged: privileged.has(domain),
@@ -269,17 +274,4 @@ export class Gateway {
     forget()
     this.#opened.push(() => timer.cancel())
   }
-}
-
-function explain(error: unknown): string {
-  const { code, message } = error as Error & { code?: string }
-  return code === 'SQLITE_FULL' ? 'the disk is full' : message
-}
-
-function linkAdvice(reason: string): string {
-  if (reason.includes('not-authorized')) return 'link refused: xmpp.secret is not the secret that the server has'
-  if (reason.includes('host-unknown')) return 'link refused: the server knows no component named xmpp.domain'
-  if (reason.includes('conflict')) return 'link refused: another process is connected as this component'
-  if (reason.includes('ECONNREFUSED')) return 'link refused: no server listens at xmpp.service'
-  return 'link lost'
 }

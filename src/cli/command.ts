@@ -9,8 +9,16 @@ export interface Terminal {
   readonly stop: AbortSignal
 }
 
-/** Resolves with the exit code: 0 done; 1 it could not be done; 2 wrong usage or configuration. */
-export type Command = (args: readonly string[], terminal: Terminal) => Promise<number>
+export interface Command {
+  /** What follows `presence-gateway`: the command's name and what it takes. */
+  readonly usage: string
+  /** Half a line: what it is for. */
+  readonly summary: string
+  /** What `--help` adds, line by line. */
+  readonly details: readonly string[]
+  /** Resolves with the exit code: 0 done; 1 it could not be done; 2 wrong usage or configuration. */
+  run(args: readonly string[], terminal: Terminal): Promise<number>
+}
 
 /** Wrong usage: said with the command's own line of help, exit code 2. */
 export class UsageError extends Error {

@@ -4,18 +4,24 @@ import { Gateway } from '../gateway.js'
 import { createLog } from '../ops/log.js'
 import { systemClock } from '../ops/system-clock.js'
 import type { Command } from './command.js'
-import { CONFIG_OPTION } from './options.js'
+import { CONFIG_HELP, CONFIG_OPTION } from './options.js'
 
 /** Runs the gateway until it is stopped. */
-export const start: Command = async (args, { pid, stop }) => {
-  const { values } = parseArgs({ args: [...args], options: CONFIG_OPTION })
-  const { config, warnings } = loadConfig(values.config)
-  const log = createLog()
-  for (const warning of warnings) log.warn(warning)
-  const gateway = new Gateway(config, log, systemClock, pid)
-  await gateway.start()
-  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }))
-  await gateway.stop()
-  log.info('stopped')
-  return 0
+export const start: Command = {
+  usage: 'start [--config FILE]',
+  summary: 'run the gateway until it is stopped',
+  details: [CONFIG_HELP, '', 'Logs JSON lines to standard output; "listening" says that it is ready.'],
+
+  async run(args, { pid, stop }) {
+    const { values } = parseArgs({ args: [...args], options: CONFIG_OPTION })
+    const { config, warnings } = loadConfig(values.config)
+    const log = createLog()
+    for (const warning of warnings) log.warn(warning)
+    const gateway = new Gateway(config, log, systemClock, pid)
+    await gateway.start()
+    if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }))
+    await gateway.stop()
+    log.info('stopped')
+    return 0
+  },
 }

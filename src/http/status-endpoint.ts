@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../presence/clock.js'
+import type { Domains } from '../presence/domains.js'
 import type { PresenceBoard } from '../presence/presence-board.js'
 import type { Publications } from '../presence/publication.js'
 import { negotiate } from './accept.js'
@@ -39,20 +40,27 @@ export interface StatusCounter {
 /** `GET /xmpp/status/<jid>`: reads the board and nothing else, and answers before koa is asked. */
 export class StatusEndpoint {
   readonly #board: PresenceBoard
+  readonly #domains: Domains
   readonly #publications: Publications
   readonly #clock: Clock
   readonly #etagKey: string
   readonly #counter: StatusCounter
-  readonly #isServed: (domain: string) => boolean
 
   /** `etagKey`: secret, the same across restarts. */
-  constructor(board: PresenceBoard, publications: Publications, clock: Clock, etagKey: Buffer, counter: StatusCounter) {
+  constructor(
+    board: PresenceBoard,
+    domains: Domains,
+    publications: Publications,
+    clock: Clock,
+    etagKey: Buffer,
+    counter: StatusCounter,
+  ) {
     this.#board = board
+    this.#domains = domains
     this.#publications = publications
     this.#clock = clock
     this.#etagKey = etagKey.toString('base64')
     this.#counter = counter
-    this.#isServed = (domain) => publications.isServed(domain)
   }
 
   /** false: not for this endpoint, nothing was done. */
@@ -71,7 +79,7 @@ export class StatusEndpoint {
   }
 
   #get(encoded: string, request: IncomingMessage, response: ServerResponse): void {
-    const target = parseStatusTarget(encoded, this.#isServed)
+    const target = parseStatusTarget(encoded, this.#domains)
     const format = target.suffix ?? negotiate(request.headers.accept)
     const head = request.method === 'HEAD'
     if (target.kind === 'malformed') return this.#fault(response, 400, 'jid-malformed', format, head)
@@ -93,7 +101,7 @@ export class StatusEndpoint {
     const publication = this.#publications.of(target.jid, target.domain)
     if (publication === 'none') return null
     const presence = this.#board.get(target.jid, target.domain)
-    return presence && publish(target.jid, presence, publication)
+    return presence && publish(this.#domains.address(target.jid), presence, publication)
   }
 
   #unknown(response: ServerResponse, presence: PublishedPresence, format: StatusFormat, head: boolean): void {

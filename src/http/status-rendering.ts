@@ -1,4 +1,3 @@
-import { type BareJid, displayJid } from '../presence/jid.js'
 import { statusOf, type UserPresence } from '../presence/presence.js'
 import type { Publication } from '../presence/publication.js'
 import type { StatusFormat } from './status-url.js'
@@ -11,10 +10,11 @@ export const CONTENT_TYPES: Readonly<Record<StatusFormat, string>> = {
 
 /** A user's presence as anonymous readers may have it. */
 export interface PublishedPresence extends UserPresence {
-  readonly jid: BareJid
+  /** As people write it. */
+  readonly jid: string
 }
 
-export function publish(jid: BareJid, presence: UserPresence, publication: Publication): PublishedPresence {
+export function publish(jid: string, presence: UserPresence, publication: Publication): PublishedPresence {
   const { show, since, freshness } = presence
   return { jid, show, since, freshness, text: publication === 'details' ? presence.text : null }
 }
@@ -34,7 +34,7 @@ export function render(presence: PublishedPresence, format: StatusFormat, now: n
 /** The JSON form; a field without a value, or not published, is null. */
 export function statusJson({ jid, show, text, since, freshness }: PublishedPresence, now: number) {
   return {
-    jid: displayJid(jid),
+    jid,
     status: statusOf(show),
     show,
     text,
@@ -50,11 +50,11 @@ function presenceXml({ jid, show, text, since }: PublishedPresence, now: number)
   const shown = show === 'offline' || show === 'online' ? '' : `<show>${show}</show>`
   const status = text === null ? '' : `<status>${escapeXml(text)}</status>`
   const last = since === null ? '' : `<query xmlns="jabber:iq:last" seconds="${secondsSince(since, now)}"/>`
-  return `<presence xmlns="jabber:client" from="${escapeXml(displayJid(jid))}"${type}>${shown}${status}${last}</presence>`
+  return `<presence xmlns="jabber:client" from="${escapeXml(jid)}"${type}>${shown}${status}${last}</presence>`
 }
 
-function unknownXml(jid: BareJid): string {
-  return `<presence xmlns="jabber:client" from="${escapeXml(displayJid(jid))}" type="error">${stanzaError('wait', 'remote-server-timeout')}</presence>`
+function unknownXml(jid: string): string {
+  return `<presence xmlns="jabber:client" from="${escapeXml(jid)}" type="error">${stanzaError('wait', 'remote-server-timeout')}</presence>`
 }
 
 export type StatusFault = 'item-not-found' | 'jid-malformed'

@@ -1,3 +1,4 @@
+import type { Domains } from '../presence/domains.js'
 import { type BareJid, parseBareJid } from '../presence/jid.js'
 
 export type StatusFormat = 'xml' | 'json' | 'txt'
@@ -11,7 +12,7 @@ export type StatusTarget =
 const SUFFIX = /\.(xml|json|txt)$/
 
 /** What follows `/xmpp/status/` in the path, still percent-encoded (without the query). */
-export function parseStatusTarget(encoded: string, isServed: (domain: string) => boolean): StatusTarget {
+export function parseStatusTarget(encoded: string, domains: Domains): StatusTarget {
   let text: string
   try {
     // Once, and `+` is itself (RFC 3986 §2.4).
@@ -27,7 +28,7 @@ export function parseStatusTarget(encoded: string, isServed: (domain: string) =>
   const local = text.slice(0, at)
   const whole = parseBareJid(local, text.slice(at + 1))
   // A served domain may end like a suffix: a@host.txt is a JID where host.txt is served.
-  const asWritten = whole.fault === undefined && isServed(whole.domain)
+  const asWritten = whole.fault === undefined && domains.has(whole.domain)
   const parsed = asWritten || suffix === null ? whole : parseBareJid(local, text.slice(at + 1, -suffix.length - 1))
   const stripped = asWritten ? null : suffix
   if (parsed.fault === 'malformed') return { kind: 'malformed', suffix: stripped }

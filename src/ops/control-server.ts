@@ -9,7 +9,9 @@ export class ControlFault extends Error {
 export interface ControlHandler {
   /** Throws ControlFault. */
   call(command: string, body: unknown): Promise<unknown>
-  /** Calls `send` for everything that is to be shown, now and as it changes, until the returned function is called. */
+  /** Everything that is to be shown, now. */
+  present(): Iterable<object>
+  /** Calls `send` for whatever of it changes, until the returned function is called. */
   watch(send: (line: object) => void): () => void
 }
 
@@ -60,14 +62,34 @@ export class ControlServer {
     reply(response, 200, await this.#handler.call(command, JSON.parse((await read(request)) || 'null')))
   }
 
-  #watch(response: ServerResponse): void {
+  async #watch(response: ServerResponse): Promise<void> {
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
+    // Before the first user is known, too.
+    response.flushHeaders()
+    const write = (line: object) => response.write(`${JSON.stringify(line)}\n`)
     const stop = this.#handler.watch((line) => {
-      response.write(`${JSON.stringify(line)}\n`)
+      write(line)
       if (response.writableLength > MAX_UNREAD_BYTES) response.destroy()
     })
     response.once('close', stop)
+    // As fast as it is read: a million users are more than may wait unread.
+    for (const line of this.#handler.present()) {
+      if (response.destroyed) return
+      if (!write(line)) await drained(response)
+    }
   }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
 }
 
 async function read(request: IncomingMessage): Promise<string> {

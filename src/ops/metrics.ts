@@ -9,66 +9,71 @@ export interface MetricSources {
   readonly unstoredUsers: () => number
 }
 
-/** What Prometheus reads at /metrics. Counters are kept as they happen, gauges read when asked. */
+const PREFIX = 'presence_gateway_'
+
+/** What Prometheus reads at /metrics. Nothing is computed before it asks. */
 export class Metrics {
   readonly registry = new Registry()
-  readonly statusAnswers = new Counter({
-    name: 'presence_gateway_status_answers_total',
-    help: 'Answers to status queries by HTTP status code',
-    labelNames: ['code'],
-    registers: [this.registry],
-  })
-  readonly presencesTaken = new Counter({
-    name: 'presence_gateway_presences_taken_total',
-    help: 'Presence stanzas taken in from trusted sources',
-    registers: [this.registry],
-  })
-  readonly stanzasDropped = new Counter({
-    name: 'presence_gateway_stanzas_dropped_total',
-    help: 'Stanzas dropped: unserved domain, no active source (ungranted), nothing for us (meaningless), too-long, too-deep',
-    labelNames: ['reason'],
-    registers: [this.registry],
-  })
-  readonly changes = new Counter({
-    name: 'presence_gateway_changes_total',
-    help: "Changes of users' visible presence",
-    registers: [this.registry],
-  })
-  readonly linkLosses = new Counter({
-    name: 'presence_gateway_link_losses_total',
-    help: 'Attempts or connections to the XMPP server that ended',
-    registers: [this.registry],
-  })
+  readonly statusAnswers = this.#tally('status_answers_total', 'Answers to status queries by HTTP status code', 'code')
+  readonly stanzasDropped = this.#tally(
+    'stanzas_dropped_total',
+    'Stanzas dropped: unserved domain, no active source (ungranted), nothing for us (meaningless), too-long, too-deep',
+    'reason',
+  )
+  readonly presencesTaken = this.#tally('presences_taken_total', 'Presence stanzas taken in from trusted sources')
+  readonly changes = this.#tally('changes_total', "Changes of users' visible presence")
+  readonly linkLosses = this.#tally('link_losses_total', 'Attempts or connections to the XMPP server that ended')
 
   constructor({ board, linkOnline, storageFailing, unstoredUsers }: MetricSources) {
-    const { registry } = this
     // Event-loop lag, memory, CPU, garbage collection.
-    collectDefaultMetrics({ register: registry })
-    gauge('presence_gateway_link_up', 'Whether the link to the XMPP server is up', () => Number(linkOnline()))
-    gauge('presence_gateway_storage_failing', 'Whether storing fails', () => Number(storageFailing()))
-    gauge('presence_gateway_unstored_users', 'Users whose newest presence is not stored yet', unstoredUsers)
-    const users = new Gauge({
-      name: 'presence_gateway_users',
-      help: 'Users by the show of their winning resource',
-      labelNames: ['show'],
-      registers: [registry],
-      collect: () => {
-        for (const show of SHOWS) if (show !== 'unknown') users.set({ show }, board.counts[show])
-      },
-    })
-    const freshness = new Gauge({
-      name: 'presence_gateway_users_by_freshness',
-      help: 'Users by how fresh their presence is: live, stale, unknown',
-      labelNames: ['freshness'],
-      registers: [registry],
-      collect: () => {
-        for (const [name, count] of Object.entries(board.freshnessCounts())) freshness.set({ freshness: name }, count)
-      },
-    })
-    board.onChange(() => this.changes.inc())
+    collectDefaultMetrics({ register: this.registry })
+    this.#gauge('link_up', 'Whether the link to the XMPP server is up', () => Number(linkOnline()))
+    this.#gauge('storage_failing', 'Whether storing fails', () => Number(storageFailing()))
+    this.#gauge('unstored_users', 'Users whose newest presence is not stored yet', unstoredUsers)
+    this.#gauges('users', 'Users by the show of their winning resource', 'show', () =>
+      SHOWS.filter((show) => show !== 'unknown').map((show) => [show, board.counts[show]]),
+    )
+    this.#gauges('users_by_freshness', 'Users by how fresh their presence is', 'freshness', () =>
+      Object.entries(board.freshnessCounts()),
+    )
+    board.onChange(() => this.changes.add())
+  }
 
-    function gauge(name: string, help: string, read: () => number): void {
-      const metric: Gauge = new Gauge({ name, help, registers: [registry], collect: () => metric.set(read()) })
-    }
+  /** Counts in a plain map: prom-client's own counting takes longer than answering a status query. */
+  #tally(name: string, help: string, label?: string): { add(value?: string | number): void } {
+    const counts = new Map<string | number, number>()
+    if (label === undefined) counts.set('', 0)
+    const counter: Counter = new Counter({
+      name: PREFIX + name,
+      help,
+      labelNames: label === undefined ? [] : [label],
+      registers: [this.registry],
+      collect: () => {
+        counter.reset()
+        for (const [value, count] of counts) counter.inc(label === undefined ? {} : { [label]: value }, count)
+      },
+    })
+    return { add: (value = '') => void counts.set(value, (counts.get(value) ?? 0) + 1) }
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge: Gauge = new Gauge({
+      name: PREFIX + name,
+      help,
+      registers: [this.registry],
+      collect: () => gauge.set(read()),
+    })
+  }
+
+  #gauges(name: string, help: string, label: string, read: () => [string, number][]): void {
+    const gauge: Gauge = new Gauge({
+      name: PREFIX + name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect: () => {
+        for (const [value, count] of read()) gauge.set({ [label]: value }, count)
+      },
+    })
   }
 }

@@ -1,4 +1,4 @@
-import { domainToASCII, domainToUnicode } from 'node:url'
+import { domainToASCII } from 'node:url'
 
 declare const bareJid: unique symbol
 /** `local@domain`: the local part as the server normalises it, the domain as A-labels. The key for a user, everywhere. */
@@ -40,6 +40,8 @@ export function parseBareJid(local: string, domain: string): ParsedJid {
     return { jid: `${local}@${host}` as BareJid, domain: host }
   if (FORBIDDEN_IN_LOCAL.test(local) || Buffer.byteLength(local) > MAX_PART_BYTES) return { fault: 'malformed' }
   const folded = local.replace(FOLDABLE, (letter) => letter.toLowerCase())
+  // Folding can make it longer.
+  if (Buffer.byteLength(folded) > MAX_PART_BYTES) return { fault: 'malformed' }
   if (INVISIBLE.test(folded) || folded.normalize('NFKC') !== folded) return { fault: 'ambiguous' }
   return { jid: `${folded}@${host}` as BareJid, domain: host }
 }
@@ -60,14 +62,7 @@ export function normaliseDomain(domain: string): string | null {
   if (/[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]/.test(bare)) return null
   if (Buffer.byteLength(bare) > MAX_PART_BYTES) return null
   const ascii = domainToASCII(bare)
-  return LABELS.test(ascii) && /[a-z]/.test(ascii) ? ascii : null
-}
-
-/** The JID as people and XMPP write it: U-labels in the domain (RFC 7622 §3.2). */
-export function displayJid(jid: BareJid): string {
-  if (!jid.includes('xn--')) return jid
-  const at = jid.lastIndexOf('@') + 1
-  return jid.slice(0, at) + domainToUnicode(jid.slice(at))
+  return LABELS.test(ascii) && /[a-z]/.test(ascii) && ascii.length <= MAX_PART_BYTES ? ascii : null
 }
 
 export interface FullJid {

@@ -1,13 +1,9 @@
 import type { Clock } from './clock.js'
+import { BEFORE_ALL, Eras, type Mark, NEVER } from './eras.js'
 import { type BareJid, domainOf } from './jid.js'
 import type { AvailableShow, Freshness, ResourcePresence, Show, UserPresence } from './presence.js'
 import type { StoredPresence } from './presence-store.js'
-
-/**
- * A point in the order in which things were heard. Whatever was heard at or after a mark was heard since it; a proof
- * that began at a mark speaks of everything that was not.
- */
-export type Mark = number
+import { electWinner, findResource, type Resource, withoutResource } from './resource.js'
 
 export interface BoardLimits {
   /** Per user; at the limit the least recently changed one is dropped. */
@@ -21,20 +17,6 @@ export interface PresenceChange {
   readonly domain: string
   readonly before: Show
   readonly after: Show
-}
-
-/** One resource, a node in its user's list. Plain fields, since there are millions. */
-interface Resource {
-  readonly name: string
-  show: AvailableShow
-  text: string | null
-  priority: number
-  shownSince: number
-  idleSince: number | null
-  /** Order of the last real change: the tie-break between equals. */
-  changed: number
-  heard: Mark
-  next: Resource | null
 }
 
 interface User {
@@ -52,17 +34,6 @@ interface Domain {
   covered: Mark
 }
 
-/** One time of being connected. */
-interface Era {
-  readonly begin: Mark
-  /** ms since 1970; null while it lasts */
-  endedAt: number | null
-}
-
-const ORDER: Readonly<Record<AvailableShow, number>> = { chat: 0, online: 1, away: 2, xa: 3, dnd: 4 }
-const BEFORE_ALL: Mark = 0
-// A link that flaps faster than staleAfter can end this many eras; the oldest is forgotten first, which turns its users unknown early.
-const MAX_ERAS = 64
 const SWEEP_SLICE = 2000
 // XEP-0256 counts whole seconds back from its arrival; closer than that is the same moment said again.
 const IDLE_TOLERANCE_MS = 2000
@@ -71,13 +42,11 @@ const IDLE_TOLERANCE_MS = 2000
 export class PresenceBoard {
   readonly #clock: Clock
   readonly #limits: BoardLimits
+  readonly #eras: Eras
   readonly #domains = new Map<string, Domain>()
   readonly #listeners = new Set<(change: PresenceChange) => void>()
   readonly #counts: Record<Show, number> = { chat: 0, online: 0, away: 0, xa: 0, dnd: 0, offline: 0, unknown: 0 }
-  #mark: Mark = BEFORE_ALL + 1
   #order = 0
-  #eras: Era[]
-  #linked = false
   readonly #before: { show: Show; text: string | null; since: number | null } = {
     show: 'offline',
     text: null,
@@ -87,8 +56,7 @@ export class PresenceBoard {
   constructor(clock: Clock, limits: BoardLimits) {
     this.#clock = clock
     this.#limits = limits
-    // What is loaded counts as known until now: stale, and unknown after staleAfter.
-    this.#eras = [{ begin: BEFORE_ALL, endedAt: clock.now() }]
+    this.#eras = new Eras(clock, limits.staleAfterMs)
   }
 
   /** Called after each visible change, synchronously, until the returned function is called. Must not throw. */
@@ -99,6 +67,7 @@ export class PresenceBoard {
 
   load(stored: StoredPresence): void {
     const user = this.#ensure(stored.user)
+    user.covered = BEFORE_ALL
     if (stored.show === 'offline') {
       user.offlineSince = stored.shownSince
       user.offlineText = stored.text
@@ -141,24 +110,16 @@ export class PresenceBoard {
 
   /** The link is up: nobody is covered yet. */
   linkUp(): void {
-    this.linkDown()
-    this.#linked = true
-    this.#eras.push({ begin: this.mark(), endedAt: null })
+    this.#eras.linkUp()
   }
 
   /** The link is gone: nobody changes, everybody is `stale` from now on. */
   linkDown(): void {
-    const now = this.#clock.now()
-    this.#linked = false
-    const last = this.#eras.at(-1)
-    if (last && last.endedAt === null) last.endedAt = now
-    this.#eras = this.#eras
-      .filter(({ endedAt }) => endedAt === null || now - endedAt < this.#limits.staleAfterMs)
-      .slice(-MAX_ERAS)
+    this.#eras.linkDown()
   }
 
   mark(): Mark {
-    return ++this.#mark
+    return this.#eras.mark()
   }
 
   /** A resource said what it is. */
@@ -168,7 +129,7 @@ export class PresenceBoard {
     const now = this.#clock.now()
     const saidAt = Math.min(said.stampedAt ?? now, now)
     const priority = Math.max(-128, Math.min(127, said.priority))
-    let resource = find(user.resources, name)
+    let resource = findResource(user.resources, name)
     if (!resource) {
       const idleSince = said.idleSince == null ? null : Math.min(said.idleSince, now)
       const { show, text } = said
@@ -180,7 +141,7 @@ export class PresenceBoard {
         shownSince: saidAt,
         idleSince,
         changed: ++this.#order,
-        heard: this.#mark,
+        heard: this.#eras.now,
       }
       resource = { ...fresh, next: user.resources }
       user.resources = resource
@@ -192,7 +153,7 @@ export class PresenceBoard {
   }
 
   #update(resource: Resource, said: ResourcePresence, priority: number, saidAt: number, now: number): void {
-    resource.heard = this.#mark
+    resource.heard = this.#eras.now
     if (resource.show !== said.show || resource.text !== said.text || resource.priority !== priority) {
       resource.changed = ++this.#order
     }
@@ -217,10 +178,10 @@ export class PresenceBoard {
   /** It is there, whatever it last said. */
   confirm(jid: BareJid, name: string): void {
     const user = this.#find(jid)
-    const resource = user && find(user.resources, name)
+    const resource = user && findResource(user.resources, name)
     if (!resource) return
     this.#remember(user)
-    resource.heard = this.#mark
+    resource.heard = this.#eras.now
     this.#settled(user)
   }
 
@@ -232,7 +193,7 @@ export class PresenceBoard {
     const user = this.#ensure(jid)
     this.#remember(user)
     const wasOffline = user.resources === null
-    user.resources = name === null ? null : without(user.resources, name)
+    user.resources = name === null ? null : withoutResource(user.resources, name)
     if (user.resources === null) {
       const now = this.#clock.now()
       if (!wasOffline) {
@@ -250,7 +211,7 @@ export class PresenceBoard {
   /** Proof: what was not heard since the mark is not there. She is covered. Without effect if the link was lost since. */
   settle(jid: BareJid, since: Mark): void {
     const user = this.#find(jid)
-    if (user && this.#linked && since >= this.#era()) this.#settle(user, since)
+    if (user && this.#eras.isPresent(since)) this.#settle(user, since)
   }
 
   /**
@@ -261,14 +222,14 @@ export class PresenceBoard {
     const domain = this.#domain(name)
     let slice = SWEEP_SLICE
     for (const user of domain.users.values()) {
-      if (!this.#linked || since < this.#era()) return
+      if (!this.#eras.isPresent(since)) return
       this.#settle(user, since)
       if (--slice === 0) {
         slice = SWEEP_SLICE
         await new Promise<void>((resolve) => this.#clock.after(0, resolve))
       }
     }
-    if (this.#linked && since >= this.#era()) domain.covered = this.#mark
+    if (this.#eras.isPresent(since)) domain.covered = this.#eras.now
   }
 
   /** She exists, though nobody has seen her yet. */
@@ -298,7 +259,7 @@ export class PresenceBoard {
     const domain = this.#domains.get(domainName)
     const user = domain?.users.get(jid)
     if (!domain || !user) return null
-    const freshness = this.#freshness(Math.max(user.covered, domain.covered))
+    const freshness = this.#eras.freshness(Math.max(user.covered, domain.covered))
     if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
     const winner = user.winner
     if (!winner) return { show: 'offline', text: user.offlineText, since: user.offlineSince, freshness }
@@ -325,46 +286,32 @@ export class PresenceBoard {
   freshnessCounts(): Record<Freshness, number> {
     const counts: Record<Freshness, number> = { live: 0, stale: 0, unknown: 0 }
     for (const domain of this.#domains.values()) {
-      const shared = this.#freshness(domain.covered)
+      const shared = this.#eras.freshness(domain.covered)
       if (shared === 'live') counts.live += domain.users.size
-      else for (const user of domain.users.values()) counts[this.#freshness(Math.max(user.covered, domain.covered))]++
+      else
+        for (const user of domain.users.values()) counts[this.#eras.freshness(Math.max(user.covered, domain.covered))]++
     }
     return counts
-  }
-
-  #freshness(covered: Mark): Freshness {
-    if (this.#linked && covered >= this.#era()) return 'live'
-    for (let i = this.#eras.length - 1; i >= 0; i--) {
-      const era = this.#eras[i]
-      if (!era || era.begin > covered || era.endedAt === null) continue
-      return this.#clock.now() - era.endedAt < this.#limits.staleAfterMs ? 'stale' : 'unknown'
-    }
-    return 'unknown'
-  }
-
-  /** Where the present or last time of being connected begins. */
-  #era(): Mark {
-    return this.#eras.at(-1)?.begin ?? BEFORE_ALL
   }
 
   #settle(user: User, since: Mark): void {
     this.#remember(user)
     const before = user.resources
-    for (let r = before; r; r = r.next) if (r.heard < since) user.resources = without(user.resources, r.name)
+    for (let r = before; r; r = r.next) if (r.heard < since) user.resources = withoutResource(user.resources, r.name)
     if (before && !user.resources) {
       user.offlineSince = this.#clock.now()
       user.offlineText = null
     }
-    user.covered = this.#mark
+    user.covered = this.#eras.now
     this.#elect(user)
   }
 
   /** After something was heard of her: covered, if nothing older than this link is left. */
   #settled(user: User): void {
-    if (this.#linked && user.covered < this.#era()) {
+    if (this.#eras.linked && !this.#eras.isPresent(user.covered)) {
       let resource = user.resources
-      while (resource && resource.heard >= this.#era()) resource = resource.next
-      if (!resource) user.covered = this.#mark
+      while (resource && this.#eras.isPresent(resource.heard)) resource = resource.next
+      if (!resource) user.covered = this.#eras.now
     }
     this.#elect(user)
   }
@@ -376,13 +323,11 @@ export class PresenceBoard {
       count++
       if (r !== keep && (!oldest || r.changed < oldest.changed)) oldest = r
     }
-    if (count > this.#limits.resources && oldest) user.resources = without(user.resources, oldest.name)
+    if (count > this.#limits.resources && oldest) user.resources = withoutResource(user.resources, oldest.name)
   }
 
   #elect(user: User): void {
-    let winner = user.resources
-    for (let r = winner?.next ?? null; r; r = r.next) if (winner && beats(r, winner)) winner = r
-    user.winner = winner
+    user.winner = electWinner(user.resources)
     const { show, text, since } = this.#before
     if (show === showOf(user) && text === textOf(user) && since === sinceOf(user)) return
     this.#counts[show]--
@@ -405,7 +350,7 @@ export class PresenceBoard {
   #domain(name: string): Domain {
     let domain = this.#domains.get(name)
     if (!domain) {
-      domain = { users: new Map(), covered: BEFORE_ALL }
+      domain = { users: new Map(), covered: NEVER }
       this.#domains.set(name, domain)
     }
     return domain
@@ -419,7 +364,7 @@ export class PresenceBoard {
     const { users } = this.#domain(domainOf(jid))
     let user = users.get(jid)
     if (!user) {
-      user = { jid, resources: null, winner: null, offlineSince: null, offlineText: null, covered: BEFORE_ALL }
+      user = { jid, resources: null, winner: null, offlineSince: null, offlineText: null, covered: NEVER }
       users.set(jid, user)
       this.#counts.offline++
     }
@@ -437,28 +382,4 @@ function textOf(user: User): string | null {
 
 function sinceOf(user: User): number | null {
   return user.winner ? (user.winner.idleSince ?? user.winner.shownSince) : user.offlineSince
-}
-
-function find(first: Resource | null, name: string): Resource | null {
-  for (let r = first; r; r = r.next) if (r.name === name) return r
-  return null
-}
-
-function without(first: Resource | null, name: string): Resource | null {
-  if (!first) return null
-  if (first.name === name) return first.next
-  for (let r = first; r.next; r = r.next) {
-    if (r.next.name === name) {
-      r.next = r.next.next
-      break
-    }
-  }
-  return first
-}
-
-/** Highest priority, then the most reachable show, then the most recent change. */
-function beats(a: Resource, b: Resource): boolean {
-  if (a.priority !== b.priority) return a.priority > b.priority
-  if (a.show !== b.show) return ORDER[a.show] < ORDER[b.show]
-  return a.changed > b.changed
 }

@@ -51,12 +51,4 @@ export class Publications {
   chosen(): ReadonlyMap<BareJid, Publication> {
     return this.#choices
   }
-
-  domains(): Iterable<string> {
-    return this.#domains.keys()
-  }
-
-  isServed(domain: string): boolean {
-    return this.#domains.has(domain)
-  }
 }

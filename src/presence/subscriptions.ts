@@ -15,7 +15,10 @@ export interface Subscription {
 
 export interface SubscriptionStore {
   subscriptions(): Promise<ReadonlyMap<BareJid, Subscription>>
-  /** Durable once resolved. */
+  /**
+   * Once resolved it survives the end of this process. After a power cut the newest may be missing: the server is the
+   * authority, and a user who can change it as often as she likes must not make us wait for the disk each time.
+   */
   saveSubscription(user: BareJid, subscription: Subscription): Promise<void>
 }
 

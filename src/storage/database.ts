@@ -25,7 +25,7 @@ export function openDatabase(directory: string): Database {
     return database
   } catch (error) {
     if (error instanceof StorageError) throw error
-    throw new StorageError(`${file}: ${explain(error)}`)
+    throw new StorageError(`${file}: ${explainStorage(error)}`)
   }
 }
 
@@ -55,8 +55,11 @@ function migrate(database: Database): void {
   }
 }
 
-function explain(error: unknown): string {
+/** Why storing fails, for the admin. */
+export function explainStorage(error: unknown): string {
   const { code, message } = error as Error & { code?: string }
+  // On a full disk SQLite cannot grow its shared memory either, and calls that an I/O error.
+  if (code?.startsWith('SQLITE_IOERR')) return `the disk cannot be written; is it full? (${code})`
   switch (code) {
     case 'SQLITE_FULL':
     case 'ENOSPC':

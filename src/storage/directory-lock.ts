@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
-import { StorageError } from './database.js'
+import { explainStorage, StorageError } from './database.js'
 
 /** Held by the one process that uses a data directory; the operating system lets go of it however that process ends. */
 export class DirectoryLock {
@@ -25,8 +25,8 @@ export class DirectoryLock {
       return new DirectoryLock(database)
     } catch (error) {
       database?.close()
-      const { code, message } = error as NodeJS.ErrnoException
-      if (code !== 'SQLITE_BUSY') throw new StorageError(`${directory}: ${message}`)
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'SQLITE_BUSY') throw new StorageError(`${directory}: ${explainStorage(error)}`)
       throw new StorageError(`${directory} is in use by process ${readHolder(holder)}`)
     }
   }

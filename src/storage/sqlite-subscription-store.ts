@@ -1,6 +1,6 @@
 import type { BareJid } from '../presence/jid.js'
 import type { Consent, Subscription, SubscriptionStore } from '../presence/subscriptions.js'
-import { type Database, durably } from './database.js'
+import type { Database } from './database.js'
 
 interface Row {
   readonly user: BareJid
@@ -21,10 +21,8 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
   }
 
   async saveSubscription(user: BareJid, { consent, watchesUs }: Subscription): Promise<void> {
-    durably(this.#database, () => {
-      this.#database
-        .prepare('REPLACE INTO subscription (user, consent, watches_us) VALUES (?, ?, ?)')
-        .run(user, consent, watchesUs ? 1 : 0)
-    })
+    this.#database
+      .prepare('REPLACE INTO subscription (user, consent, watches_us) VALUES (?, ?, ?)')
+      .run(user, consent, watchesUs ? 1 : 0)
   }
 }

@@ -12,8 +12,8 @@ export interface Randomness {
 }
 
 export interface LinkObserver {
-  /** The link is gone, or could not be made. Once per attempt. */
-  lost(reason: string, retryInMs: number): void
+  /** The link is gone, or could not be made (`wasUp` false). Once per attempt. */
+  lost(reason: string, retryInMs: number, wasUp: boolean): void
   skipped(reason: string): void
 }
 
@@ -138,7 +138,7 @@ export class ComponentLink implements Link {
     this.#attempts = Math.min(this.#attempts + 1, 16)
     // Full jitter: a thousand gateways must not return in step.
     const delay = Math.round(this.#random.fraction() * most)
-    this.#observer.lost(reason, delay)
+    this.#observer.lost(reason, delay, wasOnline)
     this.#timer = this.#clock.after(delay, () => this.#connect())
   }
 

@@ -162,6 +162,8 @@ export class ComponentStream {
     this.#deadline?.cancel()
     const { socket } = this.#entity
     this.#entity.removeAllListeners('disconnect')
+    // Ends what the library still waits for; its timers would keep the process.
+    this.#entity.emit('error', new Error(reason))
     // Late errors of a dead connection have no listener left that cares, and must not end the process.
     socket?.on('error', () => {})
     if (closing) socket?.end()

@@ -20,13 +20,13 @@ export interface EjabberdApi {
 const SESSIONS = z.array(
   z.object({ jid: z.string(), priority: z.number(), status: z.string(), statustext: z.string().default('') }),
 )
-const SHOWS: Readonly<Record<string, AvailableShow>> = {
-  available: 'online',
-  chat: 'chat',
-  away: 'away',
-  xa: 'xa',
-  dnd: 'dnd',
-}
+const SHOWS: ReadonlyMap<string, AvailableShow> = new Map([
+  ['available', 'online'],
+  ['chat', 'chat'],
+  ['away', 'away'],
+  ['xa', 'xa'],
+  ['dnd', 'dnd'],
+])
 const TIMEOUT_MS = 30_000
 // A million sessions. What is larger is refused: it would stall everything else while it is parsed.
 const MAX_BYTES = 256 * 1024 * 1024
@@ -62,7 +62,7 @@ export class EjabberdHttpApi implements EjabberdApi {
     if (!parsed.success) throw new Error(`${this.#url} does not answer as ejabberd's API does`)
     return parsed.data.flatMap(({ jid, priority, status, statustext }) => {
       const from = parseStanzaJid(jid)
-      const show = SHOWS[status]
+      const show = SHOWS.get(status)
       // A session that has sent no presence reads "unavailable": connected is not available.
       if (!from || from.resource === null || !show) return []
       return [{ from, show, priority, text: cutText(statustext, this.#textLimit) }]

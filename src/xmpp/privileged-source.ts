@@ -1,13 +1,15 @@
+import type { Domains } from '../presence/domains.js'
+import { normaliseDomain } from '../presence/jid.js'
 import { parsePrivileges } from './stanzas.js'
 import type { XmlElement } from './xml-element.js'
 
 /** Which domains let the component see everybody (XEP-0356, `presence` = `managed_entity`), on the present link. */
 export class PrivilegedSource {
-  readonly #isServed: (domain: string) => boolean
+  readonly #domains: Domains
   readonly #granted = new Set<string>()
 
-  constructor(isServed: (domain: string) => boolean) {
-    this.#isServed = isServed
+  constructor(domains: Domains) {
+    this.#domains = domains
   }
 
   /**
@@ -15,8 +17,8 @@ export class PrivilegedSource {
    * domain itself, without a local part or a resource, can announce.
    */
   announced(message: XmlElement): string | null {
-    const from = message.attrs.from ?? ''
-    if (!this.#isServed(from)) return null
+    const from = normaliseDomain(message.attrs.from ?? '')
+    if (from === null || !this.#domains.has(from)) return null
     const privileges = parsePrivileges(message)
     if (!privileges) return null
     if (privileges.get('presence') === 'managed_entity') this.#granted.add(from)

@@ -1,17 +1,18 @@
 import { xml } from '@xmpp/component'
 import type { Clock, Timer } from '../presence/clock.js'
+import type { Domains } from '../presence/domains.js'
+import type { Mark } from '../presence/eras.js'
 import type { BareJid } from '../presence/jid.js'
-import type { Mark, PresenceBoard } from '../presence/presence-board.js'
+import type { PresenceBoard } from '../presence/presence-board.js'
 import type { EjabberdApi } from './ejabberd-api.js'
-import type { Link } from './link.js'
+import type { IqAnswer, Link } from './link.js'
 import type { PrivilegedSource } from './privileged-source.js'
+import { type Server, serverOf } from './server-identity.js'
 import { NS, presence } from './stanzas.js'
 import type { SubscriptionSource } from './subscription-source.js'
 
-export type Server = 'prosody' | 'ejabberd' | 'other'
-
 export interface ReconcilerOptions {
-  readonly domains: readonly string[]
+  readonly domains: Domains
   /** How long a resource may stay unheard of before it is doubted, where doubt is needed. */
   readonly verifyEveryMs: number
 }
@@ -82,7 +83,7 @@ export class Reconciler {
     this.#api = sources.api
     this.#observer = observer
     this.#domains = new Map(
-      options.domains.map((name) => [
+      [...options.domains].map((name) => [
         name,
         { name, server: null, toProbe: new Set(), probing: false, doubted: 0, announced: 0 },
       ]),
@@ -141,17 +142,13 @@ export class Reconciler {
 
   async #identify(domain: DomainState): Promise<void> {
     const epoch = this.#epoch
-    const answer = await this.#link.request(domain.name, 'get', xml('query', { xmlns: NS.discoInfo }))
+    const answer = await this.#askHost(domain)
     if (epoch !== this.#epoch || domain.server) return
     if (answer.kind !== 'result') {
       this.#observer.unanswered(domain.name, answer.kind === 'error' ? answer.condition : answer.kind)
       return this.#after(PROBE_WINDOW_MS, () => void this.#identify(domain))
     }
-    const identity = answer.payload?.children.find(
-      ({ name, attrs }) => name === 'identity' && attrs.category === 'server',
-    )
-    const name = identity?.attrs.name?.toLowerCase()
-    domain.server = name === 'prosody' || name === 'ejabberd' ? name : 'other'
+    domain.server = serverOf(answer.payload)
     this.#observer.identified(domain.name, domain.server)
     if (this.#privileged.has(domain.name)) {
       // Whatever was replayed came before the answer to a question that was asked after connecting.
@@ -172,7 +169,7 @@ export class Reconciler {
   async #fence(domain: DomainState): Promise<void> {
     const epoch = this.#epoch
     const since = domain.announced
-    const answer = await this.#link.request(domain.name, 'get', xml('query', { xmlns: NS.discoInfo }))
+    const answer = await this.#askHost(domain)
     if (epoch !== this.#epoch) return
     if (answer.kind === 'timeout') return this.#after(0, () => void this.#fence(domain))
     await this.#board.settleDomain(domain.name, since)
@@ -226,7 +223,7 @@ export class Reconciler {
       const batch = [...take(domain.toProbe, PROBES_AT_ONCE)]
       for (const user of batch) {
         domain.toProbe.delete(user)
-        this.#link.send(presence(user, 'probe'))
+        this.#link.send(presence(this.#options.domains.address(user), 'probe'))
       }
       if (domain.server === 'prosody') await this.#endBatchByFence(domain, batch, since)
       else this.#after(PROBE_WINDOW_MS, () => this.#endBatch(batch, since))
@@ -238,7 +235,7 @@ export class Reconciler {
   }
 
   async #endBatchByFence(domain: DomainState, batch: readonly BareJid[], since: Mark): Promise<void> {
-    const answer = await this.#link.request(domain.name, 'get', xml('query', { xmlns: NS.discoInfo }))
+    const answer = await this.#askHost(domain)
     if (answer.kind === 'link-down') return
     if (answer.kind === 'timeout') for (const user of batch) domain.toProbe.add(user)
     else this.#endBatch(batch, since)
@@ -271,17 +268,23 @@ export class Reconciler {
     let asked = 0
     for (const user of this.#board.usersOf(domain.name)) {
       for (const resource of this.#board.unheard(user, since)) {
-        void this.#link.request(`${user}/${resource}`, 'get', xml('ping', { xmlns: NS.ping })).then((answer) => {
-          if (epoch !== this.#epoch || answer.kind === 'link-down' || answer.kind === 'timeout') return
-          const gone = answer.kind === 'error' && answer.condition === 'service-unavailable'
-          if (gone) this.#board.remove(user, resource, null, null)
-          else this.#board.confirm(user, resource)
-        })
+        void this.#link
+          .request(`${this.#options.domains.address(user)}/${resource}`, 'get', xml('ping', { xmlns: NS.ping }))
+          .then((answer) => {
+            if (epoch !== this.#epoch || answer.kind === 'link-down' || answer.kind === 'timeout') return
+            const gone = answer.kind === 'error' && answer.condition === 'service-unavailable'
+            if (gone) this.#board.remove(user, resource, null, null)
+            else this.#board.confirm(user, resource)
+          })
         if (++asked % PROBES_AT_ONCE > 0) continue
         await new Promise<void>((resolve) => this.#clock.after(PROBE_PAUSE_MS, resolve))
         if (epoch !== this.#epoch) return
       }
     }
+  }
+
+  #askHost({ name }: DomainState): Promise<IqAnswer> {
+    return this.#link.request(this.#options.domains.written(name), 'get', xml('query', { xmlns: NS.discoInfo }))
   }
 
   #after(ms: number, run: () => void): void {

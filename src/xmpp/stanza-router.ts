@@ -1,4 +1,5 @@
 import type { Clock } from '../presence/clock.js'
+import type { Domains } from '../presence/domains.js'
 import type { PresenceBoard } from '../presence/presence-board.js'
 import type { LinkHandler } from './link.js'
 import type { PrivilegedSource } from './privileged-source.js'
@@ -24,7 +25,7 @@ export interface RouterParts {
 }
 
 export interface RouterOptions {
-  readonly isServed: (domain: string) => boolean
+  readonly domains: Domains
   readonly sources: ReadonlySet<string>
   readonly textLimit: number
 }
@@ -66,7 +67,7 @@ export class StanzaRouter implements LinkHandler {
   #presence(stanza: XmlElement): void {
     const said = parsePresence(stanza, this.#clock.now(), this.#options.textLimit)
     if (!said) return this.#counter.dropped('meaningless')
-    if (!this.#options.isServed(said.from.domain)) return this.#counter.dropped('unserved')
+    if (!this.#options.domains.has(said.from.domain)) return this.#counter.dropped('unserved')
     if (said.kind === 'available' || said.kind === 'unavailable') return this.#status(said)
     if (said.kind === 'probe') return this.#parts.subscriptions.probed(said.from.bare)
     if (this.#options.sources.has('subscription')) return this.#parts.subscriptions.said(said.from.bare, said.kind)

@@ -22,7 +22,7 @@ export type PresenceStanza =
   | { readonly kind: 'unavailable'; readonly from: FullJid; readonly text: string | null; readonly at: number | null }
   | { readonly kind: 'probe' | 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'; readonly from: FullJid }
 
-const SHOWS: Readonly<Record<string, AvailableShow>> = { chat: 'chat', away: 'away', xa: 'xa', dnd: 'dnd' }
+const SHOWS: ReadonlySet<string> = new Set<AvailableShow>(['chat', 'away', 'xa', 'dnd'])
 
 /** null: no user's presence, or an error. `now`: ms since 1970. */
 export function parsePresence(stanza: XmlElement, now: number, textLimit: number): PresenceStanza | null {
@@ -46,7 +46,8 @@ export function parsePresence(stanza: XmlElement, now: number, textLimit: number
 
 function available(stanza: XmlElement, now: number, textLimit: number): ResourcePresence {
   // RFC 6121 §4.7.2.1: any other show is not conformant; the resource is available all the same.
-  const show = SHOWS[stanza.child('show')?.text.trim() ?? ''] ?? 'online'
+  const said = stanza.child('show')?.text.trim() ?? ''
+  const show = SHOWS.has(said) ? (said as AvailableShow) : 'online'
   const priority = Number.parseInt(stanza.child('priority')?.text ?? '0', 10)
   const stampedAt = delayStamp(stanza)
   return {

@@ -1,7 +1,8 @@
+import type { Domains } from '../presence/domains.js'
 import type { BareJid } from '../presence/jid.js'
 import type { Subscriptions } from '../presence/subscriptions.js'
 import type { Link } from './link.js'
-import { presence } from './stanzas.js'
+import { type PresenceType, presence } from './stanzas.js'
 
 export type SubscriptionRequest = 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'
 
@@ -17,11 +18,13 @@ export interface SubscriptionSourceHandler {
 /** Users who let the component see them as they would a contact (RFC 6121 §3). */
 export class SubscriptionSource {
   readonly #link: Link
+  readonly #domains: Domains
   readonly #subscriptions: Subscriptions
   readonly #handler: SubscriptionSourceHandler
 
-  constructor(link: Link, subscriptions: Subscriptions, handler: SubscriptionSourceHandler) {
+  constructor(link: Link, domains: Domains, subscriptions: Subscriptions, handler: SubscriptionSourceHandler) {
     this.#link = link
+    this.#domains = domains
     this.#subscriptions = subscriptions
     this.#handler = handler
   }
@@ -34,7 +37,7 @@ export class SubscriptionSource {
   async ask(user: BareJid): Promise<'asked' | 'granted'> {
     if (this.#subscriptions.hasGranted(user)) return 'granted'
     await this.#subscriptions.set(user, { consent: 'asked' })
-    this.#link.send(presence(user, 'subscribe'))
+    this.#say(user, 'subscribe')
     return 'asked'
   }
 
@@ -52,13 +55,13 @@ export class SubscriptionSource {
         return
       case 'subscribe':
         // She adds us as a contact: she sees the component, and is asked in return unless she has granted already.
-        this.#link.send(presence(user, 'subscribed'))
-        this.#link.send(presence(user))
+        this.#say(user, 'subscribed')
+        this.#say(user)
         this.#set(user, { watchesUs: true, consent: before?.consent === 'granted' ? 'granted' : 'asked' })
-        if (before?.consent !== 'granted') this.#link.send(presence(user, 'subscribe'))
+        if (before?.consent !== 'granted') this.#say(user, 'subscribe')
         return
       case 'unsubscribe':
-        this.#link.send(presence(user, 'unsubscribed'))
+        this.#say(user, 'unsubscribed')
         if (before) this.#set(user, { watchesUs: false })
         return
     }
@@ -66,16 +69,16 @@ export class SubscriptionSource {
 
   /** Her client or server asks whether we are there. */
   probed(user: BareJid): void {
-    this.#link.send(presence(user))
+    this.#say(user)
   }
 
   /** Says to those who see us that we are there, or go; and asks again whoever has not answered. */
   async announce(type?: 'unavailable'): Promise<void> {
     for (const [user, { watchesUs, consent }] of this.#subscriptions.all()) {
       if (!this.#link.online) return
-      if (watchesUs) this.#link.send(presence(user, type))
+      if (watchesUs) this.#say(user, type)
       // Asked while the link was down, or by a gateway that ended before it could.
-      if (consent === 'asked' && type === undefined) this.#link.send(presence(user, 'subscribe'))
+      if (consent === 'asked' && type === undefined) this.#say(user, 'subscribe')
       await this.#link.drained()
     }
   }
@@ -85,6 +88,10 @@ export class SubscriptionSource {
     for (const [user, { consent }] of this.#subscriptions.all()) {
       if (consent === 'granted' && user.endsWith(`@${domain}`)) yield user
     }
+  }
+
+  #say(user: BareJid, type?: PresenceType): void {
+    this.#link.send(presence(this.#domains.address(user), type))
   }
 
   #set(user: BareJid, change: Parameters<Subscriptions['set']>[1]): void {

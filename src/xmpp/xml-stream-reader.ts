@@ -1,4 +1,3 @@
-import { StringDecoder } from 'node:string_decoder'
 import { SaxesParser, type SaxesTagPlain } from 'saxes'
 import { XmlElement } from './xml-element.js'
 
@@ -38,7 +37,7 @@ const STREAMS_NS = 'http://etherx.jabber.org/streams'
 export class XmlStreamReader {
   readonly #handler: XmlStreamHandler
   readonly #bounds: XmlStreamBounds
-  readonly #decoder = new StringDecoder('utf8')
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true })
   readonly #parser = new SaxesParser({ xmlns: false })
   #depth = 0
   #cursor: XmlElement | null = null
@@ -48,8 +47,10 @@ export class XmlStreamReader {
   /** Bytes of the present first-level element in earlier chunks. */
   #carried = 0
   #skip: 'too-long' | 'too-deep' | null = null
+  /** Ended, and not handed over yet: the parser reports an end before it complains that it is of another name. */
+  #finished: XmlElement | 'too-long' | 'too-deep' | null = null
   #closed = false
-  /** The parser's own count at the begin of the chunk. */
+  /** Characters read before the chunk: the parser counts from the begin of the stream. */
   #offset = 0
 
   constructor(handler: XmlStreamHandler, bounds: XmlStreamBounds) {
@@ -73,18 +74,20 @@ export class XmlStreamReader {
 
   /** Throws XmlStreamError; nothing may be read after that. */
   read(bytes: Buffer): void {
-    const chunk = this.#decoder.write(bytes)
+    const chunk = this.#decode(bytes)
     if (this.#closed) {
       if (chunk.trim() === '') return
       throw new XmlStreamError('data after the end of the stream')
     }
+    // White space between stanzas is a keep-alive and belongs to none. The parser would collect it.
+    if (this.#depth < 2 && this.#carried === 0 && chunk.trim() === '') return
     this.#chunk = chunk
     this.#begin = 0
-    this.#offset = this.#parser.position
     this.#parser.write(chunk)
+    this.#deliver()
+    this.#offset += chunk.length
     const rest = chunk.slice(this.#begin)
     this.#chunk = ''
-    // White space between stanzas is a keep-alive and belongs to none.
     if (this.#depth < 2 && this.#carried === 0 && rest.trim() === '') return
     this.#carried += Buffer.byteLength(rest)
     if (this.#carried > this.#bounds.fatalBytes) {
@@ -94,7 +97,16 @@ export class XmlStreamReader {
     if (this.#cursor && this.#carried > this.#bounds.elementBytes) this.#drop('too-long')
   }
 
+  #decode(bytes: Buffer): string {
+    try {
+      return this.#decoder.decode(bytes, { stream: true })
+    } catch {
+      throw new XmlStreamError('bytes that are no UTF-8')
+    }
+  }
+
   #open(tag: SaxesTagPlain): void {
+    this.#deliver()
     this.#depth++
     if (this.#depth === 1) {
       if (tag.name !== 'stream:stream' || tag.attributes['xmlns:stream'] !== STREAMS_NS) {
@@ -115,10 +127,16 @@ export class XmlStreamReader {
 
   #text(text: string): void {
     if (this.#cursor) this.#cursor.text += text
-    else if (this.#depth === 1 && text.trim() !== '') throw new XmlStreamError('text between stanzas')
+    else if (this.#depth === 1) {
+      if (text.trim() !== '') throw new XmlStreamError('text between stanzas')
+      // White space between stanzas is reported at the '<' that ends it, where the next one begins.
+      this.#next()
+      this.#begin--
+    }
   }
 
   #close(): void {
+    this.#deliver()
     this.#depth--
     if (this.#depth === 0) {
       this.#closed = true
@@ -129,8 +147,16 @@ export class XmlStreamReader {
     if (this.#depth > 1) return
     if (!this.#skip && this.#isTooLong()) this.#skip = 'too-long'
     this.#next()
-    if (this.#skip) this.#handler.skipped(this.#skip)
-    else if (element) this.#handler.element(element)
+    this.#finished = this.#skip ?? element
+  }
+
+  /** Hands over what ended last, now that the parser has gone on and so found nothing wrong with its end. */
+  #deliver(): void {
+    const finished = this.#finished
+    if (finished === null) return
+    this.#finished = null
+    if (typeof finished === 'string') this.#handler.skipped(finished)
+    else this.#handler.element(finished)
   }
 
   /** The next first-level element begins here. */
@@ -156,9 +182,9 @@ export class XmlStreamReader {
 function resolve(tag: SaxesTagPlain, parent: XmlElement | null): { name: string; ns: string } {
   const colon = tag.name.indexOf(':')
   if (colon < 0) {
-    const own = tag.attributes.xmlns
-    if (own === undefined) return { name: tag.name, ns: parent?.ns ?? '' }
-    return { name: tag.name, ns: STREAM_DEFAULTS.has(own) ? '' : own }
+    let declared = tag.attributes.xmlns
+    for (let e = parent; e && declared === undefined; e = e.parent) declared = e.attrs.xmlns
+    return { name: tag.name, ns: declared === undefined || STREAM_DEFAULTS.has(declared) ? '' : declared }
   }
   const prefix = `xmlns:${tag.name.slice(0, colon)}`
   const name = tag.name.slice(colon + 1)

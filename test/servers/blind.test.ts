@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { startEjabberd } from '../support/ejabberd.js'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
 import { type JsonStatus, untilJson } from '../support/json-status.js'
+import { until } from '../support/until.js'
 import type { XmppServer } from '../support/xmpp-server.js'
 import { XmppUser } from '../support/xmpp-user.js'
 
@@ -13,6 +14,8 @@ describe('A gateway privileged on ejabberd without its API', function () {
   before(async () => {
     server = await startEjabberd({ mode: 'privileged', users: ['alice', 'bob'] })
     gateway = await startGateway({ server, config: { xmpp: { ejabberdApi: '', verifyEvery: '1s', staleAfter: '4s' } } })
+    // Whoever comes before the server has announced the privilege is not seen, and not told of later.
+    await until(() => gateway.logLines.some(({ msg }) => String(msg).includes('cannot be known')))
   })
 
   after(async () => {

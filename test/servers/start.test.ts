@@ -115,7 +115,7 @@ describe('presence-gateway start', function () {
   it('waits for a server that is not there yet', async () => {
     const [port = 0] = await freePorts(1)
     const gateway = await started({ server, config: { xmpp: { service: `xmpp://127.0.0.1:${port}` } } })
-    await until(() => messages(gateway).some((message) => message.includes('no server listens')))
+    await until(() => messages(gateway).some((message) => message.includes('nothing listens at')))
     assert.match(await (await fetch(`${gateway.opsUrl}/readyz`)).text(), /ECONNREFUSED/)
   })
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { request } from 'node:http'
 import { xml } from '@xmpp/client'
 import { startEjabberd } from '../support/ejabberd.js'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
@@ -51,18 +50,10 @@ for (const [name, startServer] of SERVERS) {
       await gateway.untilStatus(`${local}@localhost`, ({ status }) => status === code, timeoutMs ? { timeoutMs } : {})
     }
 
-    const ask = (local: string) =>
-      new Promise<void>((resolve, reject) => {
-        const r = request(
-          { socketPath: gateway.directory + '/data/control.sock', path: '/subscribe', method: 'POST' },
-          (res) =>
-            res
-              .resume()
-              .on('end', () => (res.statusCode === 200 ? resolve() : reject(new Error(String(res.statusCode))))),
-        )
-        r.on('error', reject)
-        r.end(JSON.stringify({ jid: `${local}@localhost` }))
-      })
+    async function ask(local: string): Promise<void> {
+      const { code, output } = await gateway.run('subscribe', `${local}@localhost`)
+      assert.equal(code, 0, output)
+    }
 
     it('knows nobody who was not asked, whatever she sends it', async () => {
       const bob = await login('bob')

@@ -2,6 +2,7 @@ import parseBody from 'co-body'
 import type { Context } from 'koa'
 import * as z from 'zod'
 import type { Clock } from '../../presence/clock.js'
+import type { Domains } from '../../presence/domains.js'
 import { parseUserInput } from '../../presence/jid.js'
 import type { PresenceBoard } from '../../presence/presence-board.js'
 import type { Publications } from '../../presence/publication.js'
@@ -13,7 +14,13 @@ const BODY = z.object({ jids: z.array(z.string()) })
 const BYTES_PER_JID = 1100
 
 /** `POST /xmpp/status {"jids":[…]}` → `{"presences":[…]}`, in the order asked. */
-export function statusBatch(board: PresenceBoard, publications: Publications, clock: Clock, limit: number) {
+export function statusBatch(
+  board: PresenceBoard,
+  domains: Domains,
+  publications: Publications,
+  clock: Clock,
+  limit: number,
+) {
   return async (ctx: Context): Promise<void> => {
     const { jids } = await readBody(ctx, limit)
     const now = clock.now()
@@ -24,7 +31,7 @@ export function statusBatch(board: PresenceBoard, publications: Publications, cl
         if (parsed.fault !== undefined) return notFound
         const publication = publications.of(parsed.jid, parsed.domain)
         const presence = publication === 'none' ? null : board.get(parsed.jid, parsed.domain)
-        return presence ? statusJson(publish(parsed.jid, presence, publication), now) : notFound
+        return presence ? statusJson(publish(domains.address(parsed.jid), presence, publication), now) : notFound
       }),
     }
   }
@@ -34,7 +41,7 @@ async function readBody(ctx: Context, limit: number): Promise<z.output<typeof BO
   let body: unknown
   try {
     // Whatever its Content-Type says: nothing here is changed by a request, so a page may leave the preflight out.
-    body = await parseBody.json(ctx.req, { limit: limit * BYTES_PER_JID, strict: true })
+    body = JSON.parse(await parseBody.text(ctx.req, { limit: limit * BYTES_PER_JID }))
   } catch (error) {
     if ((error as { status?: number }).status === 413) throw new HttpFault(413, 103, 'the body is too large')
     throw new HttpFault(400, 100, 'the body is not JSON')

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto'
+import { xml } from '@xmpp/component'
+import type { Config } from '../config.js'
+import type { DomainReport } from '../gateway-control.js'
+import type { Clock } from '../presence/clock.js'
+import { Domains } from '../presence/domains.js'
+import { ComponentLink } from '../xmpp/component-link.js'
+import type { IqAnswer } from '../xmpp/link.js'
+import { PrivilegedSource } from '../xmpp/privileged-source.js'
+import { serverOf } from '../xmpp/server-identity.js'
+import { NS } from '../xmpp/stanzas.js'
+import { within } from './within.js'
+
+export interface ProbedDomain extends Omit<DomainReport, 'subscribed'> {
+  /** Why the server did not answer for it; null: it did. */
+  readonly unanswered: string | null
+}
+
+export type ProbeResult =
+  | { readonly kind: 'up'; readonly domains: readonly ProbedDomain[] }
+  | { readonly kind: 'down'; readonly reason: string }
+
+const UP_MS = 7000
+const ANSWER_MS = 4000
+// Prosody announces privileges with the handshake, ejabberd just after it.
+const ANNOUNCEMENT_MS = 2000
+const FATAL_BYTES = 1024 * 1024
+
+/** Connects as the component for a few seconds and finds out what the server gives it. Nobody else may be connected. */
+export async function probeComponent(config: Config, clock: Clock, stop: AbortSignal): Promise<ProbeResult> {
+  const { service, domain, secret } = config.xmpp
+  const domains = new Domains([...config.domains.values()].map(({ written }) => written))
+  const privileged = new PrivilegedSource(domains)
+  const unannounced = new Set(domains)
+  const announced = new Moment<void>()
+  const first = new Moment<{ reason: string | null }>()
+  const bounds = { elementBytes: config.limits.stanza, depth: 64, fatalBytes: FATAL_BYTES }
+  const link = new ComponentLink(
+    { service, domain, secret, bounds },
+    clock,
+    { id: randomUUID, fraction: () => 1 },
+    {
+      lost: (reason) => first.come({ reason }),
+      skipped: () => {},
+    },
+  )
+  link.start({
+    up: () => first.come({ reason: null }),
+    stanza: (stanza) => {
+      const name = stanza.name === 'message' ? privileged.announced(stanza) : null
+      if (name !== null && privileged.has(name)) unannounced.delete(name)
+      if (unannounced.size === 0) announced.come()
+    },
+    down: () => announced.come(),
+  })
+  try {
+    const outcome = await within(UP_MS, stop, first.came)
+    if (outcome?.reason !== null) {
+      return { kind: 'down', reason: outcome?.reason ?? `no answer while opening, for ${UP_MS / 1000} s` }
+    }
+    const asked = [...domains].map(async (name): Promise<ProbedDomain> => {
+      const query = xml('query', { xmlns: NS.discoInfo })
+      const answer = await link.request(domains.written(name), 'get', query, ANSWER_MS)
+      const server = answer.kind === 'result' ? serverOf(answer.payload) : null
+      return { domain: name, server, unanswered: whyUnanswered(answer), privileged: false }
+    })
+    await within(ANNOUNCEMENT_MS, stop, announced.came)
+    const answered = await Promise.all(asked)
+    return { kind: 'up', domains: answered.map((found) => ({ ...found, privileged: privileged.has(found.domain) })) }
+  } finally {
+    await link.stop()
+  }
+}
+
+/** Something that happens once. */
+class Moment<T> {
+  come: (value: T) => void = () => {}
+  readonly came = new Promise<T>((resolve) => {
+    this.come = resolve
+  })
+}
+
+function whyUnanswered(answer: IqAnswer): string | null {
+  switch (answer.kind) {
+    case 'result':
+      return null
+    case 'error':
+      return answer.condition
+    case 'timeout':
+      return `no answer within ${ANSWER_MS / 1000} s`
+    case 'link-down':
+      return 'the link was lost'
+  }
+}

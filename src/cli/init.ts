@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { normaliseDomain } from '../presence/jid.js'
+import { type Command, UsageError } from './command.js'
+import { CONFIG_OPTION } from './options.js'
+import { writePrivateFile } from './private-file.js'
+import { EJABBERD_API, PACKAGE, type ServerName, serverSnippet, type Wiring } from './server-snippet.js'
+
+const OPTIONS = {
+  ...CONFIG_OPTION,
+  server: { type: 'string', default: 'prosody' },
+  domain: { type: 'string', multiple: true },
+  component: { type: 'string' },
+  force: { type: 'boolean', default: false },
+} as const
+const SECRET_BYTES = 32
+
+/** Writes a configuration, and what the XMPP server needs. */
+export const init: Command = {
+  usage: 'init [--config FILE] [--server prosody|ejabberd] [--domain DOMAIN]… [--component DOMAIN] [--force]',
+  summary: 'write a configuration and what the XMPP server needs',
+  details: [
+    '--config FILE        what to write (default: gateway.yaml)',
+    '--server NAME        prosody (default) or ejabberd',
+    '--domain DOMAIN      whose users are served; more than once for more (default: localhost)',
+    "--component DOMAIN   the gateway's own name (default: presence. and the first domain)",
+    '--force              overwrite FILE, with a new secret',
+    '',
+    "Standard output carries only the server's part, ready to be saved as a file; the rest is said on standard error.",
+  ],
+
+  async run(args, { stdout, stderr }) {
+    const { values } = parseArgs({ args: [...args], options: OPTIONS })
+    const { config: file, force } = values
+    const server = serverArgument(values.server)
+    const domains = [...new Set((values.domain ?? ['localhost']).map(domainArgument))]
+    const component = domainArgument(values.component ?? `presence.${domains[0]}`)
+    if (domains.includes(component)) throw new UsageError(`${component} cannot be both served and the gateway's own`)
+    const wiring: Wiring = { component, domains, secret: randomBytes(SECRET_BYTES).toString('base64url') }
+    const snippet = serverSnippet(server, wiring)
+    writePrivateFile(file, configText(server, wiring), force)
+    const title = server === 'prosody' ? 'Prosody' : 'ejabberd'
+    stderr.write(`Wrote ${file}, with a new secret in it. ${title} needs this:\n\n`)
+    stdout.write(snippet)
+    stderr.write(
+      [
+        `\nOnce ${title} has it and was restarted:\n`,
+        `  presence-gateway check --config ${shellWord(file)}`,
+        `  presence-gateway start --config ${shellWord(file)}\n`,
+      ].join('\n'),
+    )
+    return 0
+  },
+}
+
+function serverArgument(name: string): ServerName {
+  if (name === 'prosody' || name === 'ejabberd') return name
+  throw new UsageError(`${JSON.stringify(name)} is neither prosody nor ejabberd`)
+}
+
+function domainArgument(text: string): string {
+  if (normaliseDomain(text) === null) throw new UsageError(`${JSON.stringify(text)} is not a domain`)
+  // In its own spelling: an XMPP server knows its host by one only.
+  return text.toLowerCase()
+}
+
+function shellWord(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** Only what one changes. */
+function configText(server: ServerName, { component, secret, domains }: Wiring): string {
+  const api =
+    server === 'ejabberd' ? [`  ejabberdApi: ${JSON.stringify(EJABBERD_API)} # who is online, asked at each start`] : []
+  const served = domains.flatMap((domain) => [
+    `  ${JSON.stringify(domain)}:`,
+    '    publish: none # what the web may see of users who chose nothing: none, status (no text) or details',
+  ])
+  return [
+    '# presence-gateway: only what one usually changes.',
+    `# Every key and its default: ${PACKAGE}config/gateway.yaml`,
+    `# How it all fits together: ${PACKAGE}docs/admin.md`,
+    '',
+    'http:',
+    '  port: 8080 # on 127.0.0.1',
+    '  publicUrl: "http://localhost:8080" # as browsers reach it, through your web server',
+    '',
+    'xmpp:',
+    '  service: "xmpp://127.0.0.1:5347" # where the server takes components',
+    `  domain: ${JSON.stringify(component)} # the gateway's own name there`,
+    `  secret: ${JSON.stringify(secret)}`,
+    ...api,
+    '',
+    'domains:',
+    ...served,
+    '',
+    'storage:',
+    '  directory: ./data # beside this file',
+    '',
+  ].join('\n')
+}
