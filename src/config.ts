@@ -31,11 +31,21 @@ const duration = (min = 1) =>
 const timerDuration = (min = 1) => duration(min).refine((ms) => ms < 2 ** 31, { error: 'is longer than 24 days' })
 
 /** `64KiB` → 65,536 */
-const size = () =>
+const size = (min: number) =>
   z.union([z.string(), z.number()]).transform((value, context) => {
     const match = /^(\d+)\s*(B|KiB|MiB|GiB)?$/.exec(String(value).trim())
-    if (match) return Number(match[1]) * SIZES[(match[2] ?? 'B') as keyof typeof SIZES]
-    return fault(context, `${JSON.stringify(value)} is not a size such as 512B, 64KiB, 1MiB`)
+    const bytes = match ? Number(match[1]) * SIZES[(match[2] ?? 'B') as keyof typeof SIZES] : Number.NaN
+    if (bytes >= min && Number.isSafeInteger(bytes)) return bytes
+    return fault(context, `${JSON.stringify(value)} is not a size such as 64KiB, 1MiB (at least ${min} bytes)`)
+  })
+
+/** Numbers; a variable brings them as text. */
+const integer = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
+  z.unknown().transform((value, context) => {
+    const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
+    if (typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max) return number
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+    return fault(context, `${JSON.stringify(value)} is not a whole number ${range}`)
   })
 
 const url = (...protocols: string[]) =>
@@ -43,7 +53,11 @@ const url = (...protocols: string[]) =>
     .string()
     .refine(
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '',
-      { error: ({ input }) => `${JSON.stringify(input)} is not ${protocols.map((p) => `an ${p}// URL`).join(' or ')}` },
+      {
+        // A URL may hold a password.
+        error: ({ input }) =>
+          `${JSON.stringify(input).replace(/\/\/[^@/]*@/, '//…@')} is not ${protocols.map((name) => `an ${name}// URL`).join(' or ')}`,
+      },
     )
 
 const urlOrNone = () => z.union([z.literal(''), url('http:', 'https:')])
@@ -79,7 +93,7 @@ const section = <T extends z.ZodRawShape>(shape: T) => z.prefault(z.strictObject
 const SCHEMA = z.strictObject({
   http: section({
     host: z.string().min(1).default('127.0.0.1'),
-    port: z.coerce.number().int().min(0).max(65_535).default(8080),
+    port: integer(0, 65_535).prefault(8080),
     publicUrl: url('http:', 'https:').default('http://localhost:8080'),
     trustProxy: z.array(cidr()).default([]),
   }),
@@ -123,19 +137,19 @@ const SCHEMA = z.strictObject({
   signIn: section({ domains: z.enum(['served', 'any']).default('served') }),
   outbound: section({ allowPrivate: z.array(cidr()).default([]) }),
   limits: section({
-    stanza: size().prefault('64KiB'),
-    text: z.coerce.number().int().min(0).max(65_536).default(1024),
-    resources: z.coerce.number().int().min(1).max(1000).default(32),
+    stanza: size(1).prefault('64KiB'),
+    text: integer(0, 65_536).prefault(1024),
+    resources: integer(1, 1000).prefault(32),
     forgetAfter: duration().prefault('90d'),
-    batch: z.coerce.number().int().min(1).max(100_000).default(1000),
+    batch: integer(1, 100_000).prefault(1000),
     changeLog: duration().prefault('1h'),
-    changeLogRows: z.coerce.number().int().min(1).default(1_000_000),
-    streamsPerApp: z.coerce.number().int().min(1).default(10),
-    connectionsPerAddress: z.coerce.number().int().min(1).default(100),
-    streamBuffer: size().prefault('1MiB'),
+    changeLogRows: integer(1).prefault(1_000_000),
+    streamsPerApp: integer(1).prefault(10),
+    connectionsPerAddress: integer(1).prefault(100),
+    streamBuffer: size(1).prefault('1MiB'),
     streamLag: duration().prefault('10s'),
-    frame: size().prefault('64KiB'),
-    notifications: z.coerce.number().int().min(1).default(100),
+    frame: size(1).prefault('64KiB'),
+    notifications: integer(1).prefault(100),
     webhookTimeout: duration().prefault('15s'),
   }),
 })
@@ -175,8 +189,14 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv = proces
     }
     const directory = resolve(dirname(file), rest.data.storage.directory)
     const config: Config = { ...rest.data, domains: served, storage: { directory } }
-    const known = new Set(faults.map((text) => text.split(':', 1)[0]))
-    faults.push(...contradictions(config).filter((text) => !known.has(text.split(':', 1)[0])))
+    // Of a key that is faulty already nothing more is said.
+    const said = faults.map((text) => text.slice(0, text.indexOf(':')))
+    faults.push(
+      ...contradictions(config, tree).filter((text) => {
+        const key = text.slice(0, text.indexOf(':'))
+        return key === 'domains' || !said.includes(key)
+      }),
+    )
     if (faults.length === 0) return { config, warnings }
   }
   throw new ConfigError(faults)
@@ -185,15 +205,24 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv = proces
 function withoutFaulty(tree: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): unknown {
   const copy = structuredClone(tree)
   for (const { path, ...issue } of issues) {
-    const faulty = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path.slice(0, 2)]
-    for (const keys of faulty) {
-      let parent: unknown = copy
-      for (const key of keys.slice(0, -1)) parent = (parent as Record<PropertyKey, unknown> | undefined)?.[key]
-      const last = keys.at(-1)
-      if (last !== undefined && typeof parent === 'object' && parent !== null) Reflect.deleteProperty(parent, last)
-    }
+    const faulty = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path]
+    for (const keys of faulty) remove(copy, keys)
   }
   return copy
+}
+
+/** Deletes what the path names; in a list, the whole list. */
+function remove(tree: object, path: readonly PropertyKey[]): void {
+  let parent: unknown = tree
+  for (const [index, key] of path.entries()) {
+    if (typeof parent !== 'object' || parent === null) return
+    const child = (parent as Record<PropertyKey, unknown>)[key]
+    if (index === path.length - 1 || Array.isArray(child)) {
+      Reflect.deleteProperty(parent, key)
+      return
+    }
+    parent = child
+  }
 }
 
 // sun_path holds 108 bytes, the last of them NUL (unix(7)).
@@ -204,12 +233,12 @@ export function controlSocket(config: Config): string {
   return resolve(config.storage.directory, 'control.sock')
 }
 
-function contradictions(config: Config): string[] {
+function contradictions(config: Config, tree: Record<string, unknown>): string[] {
   const faults: string[] = []
   const { xmpp } = config
   if (xmpp.connection === 'account') faults.push('xmpp.connection: "account" is not in this version; use component')
   else if (xmpp.secret === '') faults.push('xmpp.secret: is missing; set it or GATEWAY_XMPP_SECRET')
-  if (config.domains.size === 0) faults.push('domains: names no domain to serve')
+  if (isMap(tree.domains) && Object.keys(tree.domains).length === 0) faults.push('domains: names no domain to serve')
   if (config.domains.has(xmpp.domain)) faults.push(`domains: ${xmpp.domain} is the component itself`)
   if (Buffer.byteLength(controlSocket(config)) > MAX_SOCKET_PATH_BYTES) {
     faults.push(
@@ -232,7 +261,11 @@ function readTree(file: string): Record<string, unknown> {
   try {
     const tree: unknown = parseYaml(text, { maxAliasCount: 100 })
     if (tree === null) return {}
-    if (typeof tree === 'object' && !Array.isArray(tree)) return tree as Record<string, unknown>
+    if (isMap(tree)) {
+      // A section whose keys are all commented out.
+      for (const [key, value] of Object.entries(tree)) if (value === null) delete tree[key]
+      return tree
+    }
     throw new ConfigError([`${file}: is not a map of keys`])
   } catch (error) {
     if (error instanceof ConfigError) throw error
@@ -288,9 +321,13 @@ function applyEnvironment(
     }
     const value = LISTS.has(key ?? top) ? list(text) : text
     if (key === undefined) tree[top] = value
-    else tree[top] = { ...(tree[top] as object | undefined), [key]: value }
+    else if (tree[top] === undefined || isMap(tree[top])) tree[top] = { ...(tree[top] ?? {}), [key]: value }
   }
   return { faults, warnings }
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function list(text: string): string[] {

@@ -33,6 +33,7 @@ import { SubscriptionSource } from './xmpp/subscription-source.js'
 
 export const VERSION = '0.1.0'
 const FORGET_EVERY_MS = 3_600_000
+const RETRY_SAVING_MS = 5000
 
 /** The whole service, built from its parts and started in order. */
 export class Gateway {
@@ -112,7 +113,6 @@ export class Gateway {
         log.error({ error: explainStorage(error) }, 'storing fails; everything is kept in memory and tried again'),
       recovered: () => {
         log.info('storing works again')
-        subscribers.saveUnsaved().catch(failed)
       },
     })
     writer.start()
@@ -144,6 +144,17 @@ export class Gateway {
       },
     )
     const privileged = new PrivilegedSource(domains)
+    let unsaved: Timer | null = null
+    const saveSubscriptionsLater = () => {
+      unsaved ??= clock.after(RETRY_SAVING_MS, () => {
+        unsaved = null
+        subscribers.saveUnsaved().catch(saveSubscriptionsLater)
+      })
+    }
+    this.#opened.push(() => {
+      unsaved?.cancel()
+      return subscribers.saveUnsaved()
+    })
     const subscriptions = new SubscriptionSource(link, domains, subscribers, {
       granted: (user) => {
         board.expect(user)
@@ -152,7 +163,10 @@ export class Gateway {
       withdrawn: (user) => {
         if (!privileged.has(domainOf(user))) board.forget(user)
       },
-      unsaved: (error) => log.error({ error: explainStorage(error) }, 'a subscription is not stored yet'),
+      unsaved: (error) => {
+        log.error({ error: explainStorage(error) }, 'a subscription is not stored yet; it is tried again')
+        saveSubscriptionsLater()
+      },
     })
     const api = xmpp.ejabberdApi ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
     let apiError: string | null = null
@@ -243,7 +257,14 @@ export class Gateway {
         log.info({ service: xmpp.service, domain: xmpp.domain }, 'link up')
         router.up()
       },
-      stanza: (stanza) => router.stanza(stanza),
+      stanza: (stanza) => {
+        try {
+          router.stanza(stanza)
+        } catch (error) {
+          // One stanza that we cannot cope with must not cost the link, nor the process.
+          failed(error)
+        }
+      },
       down: () => router.down(),
     })
     this.#opened.push(async () => {

@@ -22,45 +22,36 @@ interface Era {
 // A link that flaps faster than staleAfter can end this many eras; the oldest is forgotten first, which turns its users unknown early.
 const MAX_ERAS = 64
 
-/** The order of what is heard, and the times of being connected in it: tells how fresh is what a mark covers. */
+/** The times in which a domain could be heard: tells how fresh is what a mark covers. */
 export class Eras {
   readonly #clock: Clock
   readonly #staleAfterMs: number
-  #mark: Mark = BEFORE_ALL + 1
   #eras: Era[]
   #begin: Mark = BEFORE_ALL
-  #linked = false
+  #lasts = false
 
-  constructor(clock: Clock, staleAfterMs: number) {
+  /** `loadedAt`: until when what was loaded counts as known, ms since 1970; stale from then, unknown after staleAfter. */
+  constructor(clock: Clock, staleAfterMs: number, loadedAt: number) {
     this.#clock = clock
     this.#staleAfterMs = staleAfterMs
-    // What is loaded counts as known until now: stale, and unknown after staleAfter.
-    this.#eras = [{ begin: BEFORE_ALL, endedAt: clock.now() }]
+    this.#eras = [{ begin: BEFORE_ALL, endedAt: loadedAt }]
   }
 
-  /** The present mark: what is heard now is heard at it. */
-  get now(): Mark {
-    return this.#mark
+  /** Whether it can be heard now. */
+  get lasts(): boolean {
+    return this.#lasts
   }
 
-  get linked(): boolean {
-    return this.#linked
+  begin(mark: Mark): void {
+    this.end()
+    this.#lasts = true
+    this.#begin = mark
+    this.#eras.push({ begin: mark, endedAt: null })
   }
 
-  mark(): Mark {
-    return ++this.#mark
-  }
-
-  linkUp(): void {
-    this.linkDown()
-    this.#linked = true
-    this.#begin = this.mark()
-    this.#eras.push({ begin: this.#begin, endedAt: null })
-  }
-
-  linkDown(): void {
+  end(): void {
     const now = this.#clock.now()
-    this.#linked = false
+    this.#lasts = false
     const last = this.#eras.at(-1)
     if (last && last.endedAt === null) last.endedAt = now
     this.#eras = this.#eras
@@ -70,7 +61,7 @@ export class Eras {
 
   /** Whether it lies in the present time of being connected. */
   isPresent(mark: Mark): boolean {
-    return this.#linked && mark >= this.#begin
+    return this.#lasts && mark >= this.#begin
   }
 
   freshness(covered: Mark): Freshness {

@@ -26,6 +26,8 @@ export class PresenceWriter {
   #timer: Timer | null = null
   #retryMs = 0
   #writing: Promise<void> = Promise.resolve()
+  #unlisten: () => void = () => {}
+  #stopped = false
 
   constructor(board: PresenceBoard, store: PresenceStore, clock: Clock, observer: WriterObserver) {
     this.#board = board
@@ -44,14 +46,16 @@ export class PresenceWriter {
   }
 
   start(): void {
-    this.#board.onChange(({ user }) => {
+    this.#unlisten = this.#board.onChange(({ user }) => {
       this.#waiting.add(user)
-      this.#timer ??= this.#clock.after(TICK_MS, () => this.#tick())
+      this.#timer ??= this.#later(TICK_MS)
     })
   }
 
   /** Stores what waits; rejects if that fails. */
   async stop(): Promise<void> {
+    this.#unlisten()
+    this.#stopped = true
     this.#timer?.cancel()
     await this.#writing
     while (this.#waiting.size > 0) await this.#write()
@@ -60,7 +64,7 @@ export class PresenceWriter {
   #tick(): void {
     this.#writing = this.#write().then(
       () => {
-        this.#timer = this.#waiting.size > 0 ? this.#clock.after(TICK_MS, () => this.#tick()) : null
+        this.#timer = this.#waiting.size > 0 ? this.#later(TICK_MS) : null
         if (this.#retryMs === 0 || this.#waiting.size > 0) return
         this.#retryMs = 0
         this.#observer.recovered()
@@ -68,9 +72,13 @@ export class PresenceWriter {
       (error: unknown) => {
         if (this.#retryMs === 0) this.#observer.failed(error)
         this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2 || FIRST_RETRY_MS)
-        this.#timer = this.#clock.after(this.#retryMs, () => this.#tick())
+        this.#timer = this.#later(this.#retryMs)
       },
     )
+  }
+
+  #later(ms: number): Timer | null {
+    return this.#stopped ? null : this.#clock.after(ms, () => this.#tick())
   }
 
   async #write(): Promise<void> {

@@ -68,6 +68,7 @@ export class Subscriptions {
   async #save(user: BareJid): Promise<void> {
     const subscription = this.#byUser.get(user)
     if (subscription) await this.#store.saveSubscription(user, subscription)
-    this.#unsaved.delete(user)
+    // Her newer word, if there is one, is saved by whoever brought it.
+    if (this.#byUser.get(user) === subscription) this.#unsaved.delete(user)
   }
 }

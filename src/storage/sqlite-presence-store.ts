@@ -16,7 +16,7 @@ interface Row {
 export class SqlitePresenceStore implements PresenceStore {
   readonly #database: Database
   readonly #all: Statement<[], Row>
-  readonly #put: Statement<[Row]>
+  readonly #put: Statement<unknown[]>
   readonly #remove: Statement<[string]>
 
   constructor(database: Database) {
@@ -24,7 +24,7 @@ export class SqlitePresenceStore implements PresenceStore {
     this.#all = database.prepare('SELECT * FROM presence')
     this.#put = database.prepare(
       `INSERT INTO presence (user, show, text, shown_since, idle_since, resource, priority)
-       VALUES (:user, :show, :text, :shown_since, :idle_since, :resource, :priority)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (user) DO UPDATE SET show = excluded.show, text = excluded.text, shown_since = excluded.shown_since,
          idle_since = excluded.idle_since, resource = excluded.resource, priority = excluded.priority`,
     )
@@ -38,7 +38,7 @@ export class SqlitePresenceStore implements PresenceStore {
   async savePresences(changed: readonly StoredPresence[], gone: readonly BareJid[]): Promise<void> {
     this.#database.transaction(() => {
       for (const { user, show, text, shownSince, idleSince, resource, priority } of changed) {
-        this.#put.run({ user, show, text, shown_since: shownSince, idle_since: idleSince, resource, priority })
+        this.#put.run(user, show, text, shownSince, idleSince, resource, priority)
       }
       for (const user of gone) this.#remove.run(user)
     })()

@@ -26,6 +26,7 @@ interface Pending {
 const FIRST_BACKOFF_MS = 250
 const MAX_BACKOFF_MS = 5000
 // A wrong secret or a second gateway does not mend itself in seconds.
+const FIRST_REFUSED_BACKOFF_MS = 1000
 const MAX_REFUSED_BACKOFF_MS = 60_000
 // Silence is noticed after at most QUIET + ANSWER + TICK = 45 s.
 const QUIET_MS = 20_000
@@ -50,7 +51,10 @@ export class ComponentLink implements Link {
   #attempts = 0
   #heardAt = 0
   #pingedAt: number | null = null
-  #stopped: (() => void) | null = null
+  #ended: (() => void) | null = null
+  #stopping: Promise<void> | null = null
+  #refusals = 0
+  #upSince = 0
 
   constructor(options: ComponentStreamOptions, clock: Clock, random: Randomness, observer: LinkObserver) {
     this.address = options.domain
@@ -71,12 +75,13 @@ export class ComponentLink implements Link {
   }
 
   stop(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#stopped = resolve
+    this.#stopping ??= new Promise((resolve) => {
+      this.#ended = resolve
       this.#timer?.cancel()
       if (this.#stream) this.#stream.stop()
       else resolve()
     })
+    return this.#stopping
   }
 
   send(stanza: Element): void {
@@ -105,10 +110,9 @@ export class ComponentLink implements Link {
     const stream = new ComponentStream(this.#options, this.#clock, {
       online: () => this.#up(),
       stanza: (stanza) => this.#stanza(stanza),
-      skipped: (reason) => this.#observer.skipped(reason),
-      heard: () => {
-        this.#heardAt = this.#clock.now()
-        this.#pingedAt = null
+      skipped: (reason) => {
+        this.#heard()
+        this.#observer.skipped(reason)
       },
       closed: (reason, condition) => this.#down(reason, condition),
     })
@@ -119,10 +123,16 @@ export class ComponentLink implements Link {
   #up(): void {
     this.#online = true
     this.#attempts = 0
-    this.#heardAt = this.#clock.now()
-    this.#pingedAt = null
+    this.#upSince = this.#clock.now()
+    this.#heard()
     this.#watch()
     this.#handler?.up()
+  }
+
+  /** Whole stanzas count, not bytes: an unfinished one can make us deaf for as long as the server talks. */
+  #heard(): void {
+    this.#heardAt = this.#clock.now()
+    this.#pingedAt = null
   }
 
   #down(reason: string, condition: string | null): void {
@@ -132,14 +142,21 @@ export class ComponentLink implements Link {
     this.#timer?.cancel()
     for (const id of [...this.#pending.keys()]) this.#answer(id, { kind: 'link-down' })
     if (wasOnline) this.#handler?.down(reason)
-    if (this.#stopped) return this.#stopped()
-    const refused = condition === 'not-authorized' || condition === 'conflict' || condition === 'host-unknown'
-    const most = Math.min(refused ? MAX_REFUSED_BACKOFF_MS : MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#attempts)
-    this.#attempts = Math.min(this.#attempts + 1, 16)
+    if (this.#ended) return this.#ended()
+    const most = this.#longestDelay(condition, wasOnline)
     // Full jitter: a thousand gateways must not return in step.
     const delay = Math.round(this.#random.fraction() * most)
-    this.#observer.lost(reason, delay, wasOnline)
     this.#timer = this.#clock.after(delay, () => this.#connect())
+    this.#observer.lost(reason, delay, wasOnline)
+  }
+
+  #longestDelay(condition: string | null, wasOnline: boolean): number {
+    if (condition === 'not-authorized' || condition === 'conflict') {
+      // Two gateways that throw each other out are online in between; only a link that lasted starts over.
+      if (wasOnline && this.#clock.now() - this.#upSince > MAX_REFUSED_BACKOFF_MS) this.#refusals = 0
+      return Math.min(MAX_REFUSED_BACKOFF_MS, FIRST_REFUSED_BACKOFF_MS * 2 ** Math.min(this.#refusals++, 16))
+    }
+    return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(this.#attempts++, 16))
   }
 
   /** A half-open connection says nothing and never ends; ask ourselves something through the server. */
@@ -159,6 +176,7 @@ export class ComponentLink implements Link {
   }
 
   #stanza(stanza: XmlElement): void {
+    this.#heard()
     const { type, id, from } = stanza.attrs
     if (stanza.name === 'iq' && (type === 'result' || type === 'error')) {
       const pending = id === undefined ? undefined : this.#pending.get(id)

@@ -16,7 +16,6 @@ export interface ComponentStreamHandler {
   online(): void
   stanza(stanza: XmlElement): void
   skipped(reason: string): void
-  heard(): void
   /** Once, and nothing after it. `condition`: the stream error's, if there was one. */
   closed(reason: string, condition: string | null): void
 }
@@ -123,7 +122,6 @@ export class ComponentStream {
 
   #read(data: Buffer): void {
     if (this.#state === 'closed') return
-    this.#handler.heard()
     try {
       this.#reader.read(data)
     } catch (error) {

@@ -43,6 +43,8 @@ interface DomainState {
 const PROBE_WINDOW_MS = 10_000
 const PROBES_AT_ONCE = 100
 const PROBE_PAUSE_MS = 100
+// Sessions taken in before the event loop has its turn.
+const SNAPSHOT_SLICE = 2000
 const SNAPSHOT_RETRY_MS = 5000
 
 /**
@@ -120,7 +122,15 @@ export class Reconciler {
     const domain = this.#domains.get(name)
     if (!domain) return
     domain.announced = this.#board.mark()
+    if (!this.#privileged.has(name)) return this.#unprivileged(domain)
     if (domain.server) this.#cover(domain)
+  }
+
+  /** Taken back: nothing more is heard of her users, but of those who granted it themselves. */
+  #unprivileged(domain: DomainState): void {
+    this.#board.uncover(domain.name)
+    for (const user of this.#subscriptions.grantedIn(domain.name)) domain.toProbe.add(user)
+    void this.#probe(domain)
   }
 
   /** A user's presence may be taken in from now on. */
@@ -171,8 +181,11 @@ export class Reconciler {
     const since = domain.announced
     const answer = await this.#askHost(domain)
     if (epoch !== this.#epoch) return
-    if (answer.kind === 'timeout') return this.#after(0, () => void this.#fence(domain))
-    await this.#board.settleDomain(domain.name, since)
+    // Only an answer ends the replay; without one it is asked for again.
+    if (answer.kind === 'timeout' || answer.kind === 'link-down') {
+      return this.#after(answer.kind === 'timeout' ? 0 : PROBE_PAUSE_MS, () => void this.#fence(domain))
+    }
+    if (this.#privileged.has(domain.name)) await this.#board.settleDomain(domain.name, since)
   }
 
   #wantSnapshot(inMs: number): void {
@@ -190,16 +203,25 @@ export class Reconciler {
       const sessions = (await this.#api?.sessions()) ?? []
       if (epoch !== this.#epoch) return
       const here = new Map<string, number>()
+      for (const { name, server } of this.#domains.values()) {
+        if (server === 'ejabberd' && this.#privileged.has(name)) here.set(name, 0)
+      }
+      let slice = SNAPSHOT_SLICE
       for (const { from, show, text, priority } of sessions) {
-        if (!this.#privileged.has(from.domain)) continue
-        here.set(from.domain, (here.get(from.domain) ?? 0) + 1)
+        const count = here.get(from.domain)
+        if (count === undefined) continue
+        here.set(from.domain, count + 1)
+        if (--slice === 0) {
+          slice = SNAPSHOT_SLICE
+          await new Promise<void>((resolve) => this.#clock.after(0, resolve))
+          if (epoch !== this.#epoch) return
+        }
         if (touched.has(`${from.bare}/${from.resource}`) || touched.has(`${from.bare}/`)) continue
         this.#board.put(from.bare, from.resource ?? '', { show, text, priority, stampedAt: null, idleSince: undefined })
       }
-      for (const { name, server } of this.#domains.values()) {
-        if (server !== 'ejabberd' || !this.#privileged.has(name)) continue
+      for (const [name, count] of here) {
         await this.#board.settleDomain(name, since)
-        this.#observer.snapshot(name, here.get(name) ?? 0)
+        this.#observer.snapshot(name, count)
       }
       this.#snapshotWanted = false
     } catch (error) {
@@ -236,9 +258,8 @@ export class Reconciler {
 
   async #endBatchByFence(domain: DomainState, batch: readonly BareJid[], since: Mark): Promise<void> {
     const answer = await this.#askHost(domain)
-    if (answer.kind === 'link-down') return
-    if (answer.kind === 'timeout') for (const user of batch) domain.toProbe.add(user)
-    else this.#endBatch(batch, since)
+    if (answer.kind === 'result' || answer.kind === 'error') this.#endBatch(batch, since)
+    else if (this.#link.online) for (const user of batch) domain.toProbe.add(user)
   }
 
   #endBatch(batch: readonly BareJid[], since: Mark): void {

@@ -76,7 +76,7 @@ function idleSince(stanza: XmlElement, setAt: number): number | null {
   const idle = since === undefined ? null : parseDateTime(since)
   if (idle !== null) return idle
   const seconds = stanza.child('query', NS.last)?.attrs.seconds
-  return seconds !== undefined && /^\d{1,10}$/.test(seconds) ? setAt - Number(seconds) * 1000 : null
+  return seconds !== undefined && /^\d{1,10}$/.test(seconds) ? Math.max(0, setAt - Number(seconds) * 1000) : null
 }
 
 function delayStamp(stanza: XmlElement): number | null {

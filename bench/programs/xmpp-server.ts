@@ -1,0 +1,134 @@
+// A server as the gateway sees one (XEP-0114, XEP-0356), without users, disk or TLS: it writes as fast as it is read.
+import { once } from 'node:events'
+import { Agent, get } from 'node:http'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { XmlElement } from '../../src/xmpp/xml-element.js'
+import { XmlStreamReader } from '../../src/xmpp/xml-stream-reader.js'
+import { answerCalls } from '../support/answer-calls.js'
+import { presenceChunks } from '../support/presence-chunks.js'
+import { SYNTHETIC_DOMAIN, syntheticPresence } from '../support/synthetic-presence.js'
+
+const STREAM = `<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='bench'>`
+const PRIVILEGE = `<message from='${SYNTHETIC_DOMAIN}' to='presence.localhost'><privilege xmlns='urn:xmpp:privilege:2'><perm access='presence' type='managed_entity'/></privilege></message>`
+const INFO = `<query xmlns='http://jabber.org/protocol/disco#info'><identity category='server' type='im' name='Prosody'/></query>`
+const BOUNDS = { elementBytes: 65_536, depth: 64, fatalBytes: 1_048_576 }
+const TICK_MS = 1
+// An answer that is still the old one after so long will not become the new one.
+const PATIENCE_MS = 10_000
+
+let socket: Socket | undefined
+let online: () => void
+const onlineOnce = new Promise<void>((resolve) => {
+  online = resolve
+})
+let sent = 0
+let pings = 0
+const pongs = new Map<string, () => void>()
+
+answerCalls({
+  async listen(): Promise<number> {
+    const server = createServer(accept).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  },
+
+  online: () => onlineOnce,
+
+  /** Writes the next `count` presences; done when the gateway has answered what was asked after the last. */
+  async send({ users, count }: { users: number; count: number }): Promise<void> {
+    for (const chunk of presenceChunks(sent, count, users)) await write(chunk)
+    sent += count
+    await ping()
+  },
+
+  changeSteadily,
+})
+
+function accept(connection: Socket): void {
+  socket = connection.setNoDelay(true)
+  connection.on('error', () => {})
+  const reader = new XmlStreamReader(
+    {
+      opened: () => connection.write(STREAM),
+      element,
+      skipped: () => {},
+      closed: () => connection.end('</stream:stream>'),
+    },
+    BOUNDS,
+  )
+  connection.on('data', (bytes) => reader.read(bytes))
+}
+
+function element({ name, attrs, children }: XmlElement): void {
+  const { type, id = '', from, to } = attrs
+  if (name === 'handshake') {
+    socket?.write(`<handshake/>${PRIVILEGE}`)
+    online()
+  } else if (name === 'iq' && type === 'get') {
+    const payload = children[0]?.name === 'query' ? INFO : ''
+    socket?.write(`<iq type='result' id='${id}' from='${to}' to='${from ?? 'presence.localhost'}'>${payload}</iq>`)
+  } else if (name === 'iq') pongs.get(id)?.()
+}
+
+async function write(text: string): Promise<void> {
+  if (!socket) throw new Error('the gateway has not connected')
+  if (!socket.write(text)) await once(socket, 'drain')
+}
+
+async function ping(): Promise<void> {
+  const id = `ping-${++pings}`
+  const pong = new Promise<void>((resolve) => pongs.set(id, resolve))
+  await write(
+    `<iq type='get' id='${id}' from='${SYNTHETIC_DOMAIN}' to='presence.localhost'><ping xmlns='urn:xmpp:ping'/></iq>`,
+  )
+  await pong
+  pongs.delete(id)
+}
+
+interface Steadily {
+  readonly users: number
+  readonly perSecond: number
+  readonly seconds: number
+  /** Of so many changes one is followed. */
+  readonly sampleOf: number
+  /** What comes before the JID. */
+  readonly statusUrl: string
+}
+
+/** Changes one user after another at a steady pace; returns of each followed one how many ms its answer took to change. */
+async function changeSteadily({ users, perSecond, seconds, sampleOf, statusUrl }: Steadily): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true })
+  const latencies: number[] = []
+  const followed: Promise<void>[] = []
+  const begin = performance.now()
+  let written = 0
+  for (const count = perSecond * seconds; written < count; ) {
+    const due = Math.min(count, Math.floor(((performance.now() - begin) / 1000) * perSecond))
+    for (; written < due; written++) {
+      const presence = syntheticPresence(sent++, users)
+      await write(presence)
+      if (written % sampleOf === 0) followed.push(follow(presence, performance.now()))
+    }
+    await sleep(TICK_MS)
+  }
+  await Promise.all(followed)
+  agent.destroy()
+  return latencies
+
+  async function follow(presence: string, writtenAt: number): Promise<void> {
+    const jid = /from='([^/]+)/.exec(presence)?.[1] ?? ''
+    const text = /<status>.*<\/status>/.exec(presence)?.[0] ?? ''
+    while (!(await body(`${statusUrl}${jid}`, agent)).includes(text)) {
+      if (performance.now() - writtenAt > PATIENCE_MS) throw new Error(`${jid} was never told to be: ${presence}`)
+    }
+    latencies.push(performance.now() - writtenAt)
+  }
+}
+
+async function body(url: string, agent: Agent): Promise<string> {
+  const [response] = await once(get(url, { agent }), 'response')
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += chunk
+  return text
+}

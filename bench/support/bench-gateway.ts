@@ -1,0 +1,73 @@
+import { type GatewayProcess, startGateway } from '../../test/support/gateway-process.js'
+import { until } from '../../test/support/until.js'
+import { pin } from './pin.js'
+import { Program } from './program.js'
+import { SYNTHETIC_DOMAIN } from './synthetic-presence.js'
+
+const STORED_WITHIN_MS = 120_000
+
+/** The real gateway as a process, linked to a synthetic server that says what it is told to. */
+export class BenchGateway {
+  readonly #gateway: GatewayProcess
+  readonly #server: Program
+  #taken = 0
+
+  private constructor(gateway: GatewayProcess, server: Program) {
+    this.#gateway = gateway
+    this.#server = server
+  }
+
+  static async start(): Promise<BenchGateway> {
+    const server = await Program.start('xmpp-server', 'load')
+    try {
+      const port = await server.call<number>('listen')
+      const config = {
+        xmpp: { service: `xmpp://127.0.0.1:${port}`, domain: 'presence.localhost', secret: 'bench' },
+        domains: { [SYNTHETIC_DOMAIN]: { publish: 'details' } },
+      }
+      const gateway = await startGateway({ config })
+      pin(gateway.pid, 'measured')
+      await server.call('online')
+      return new BenchGateway(gateway, server)
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
+  }
+
+  /** What comes before the JID. */
+  get statusUrl(): string {
+    return `${this.#gateway.url}/xmpp/status/`
+  }
+
+  get pid(): number {
+    return this.#gateway.pid ?? 0
+  }
+
+  /** Sends the next `count` presences of so many users; resolves once all are taken in and stored, with how many a second. */
+  async takeIn(count: number, users: number): Promise<number> {
+    const begin = performance.now()
+    await this.#server.call('send', { count, users })
+    await until(async () => (await this.#metric('presence_gateway_unstored_users')) === 0, STORED_WITHIN_MS, 'storing')
+    const seconds = (performance.now() - begin) / 1000
+    this.#taken += count
+    const taken = await this.#metric('presence_gateway_presences_taken_total')
+    if (taken !== this.#taken) throw new Error(`the gateway took ${taken} presences of ${this.#taken}`)
+    return count / seconds
+  }
+
+  /** See changeSteadily in bench/programs/xmpp-server.ts. */
+  changeSteadily(pace: { users: number; perSecond: number; seconds: number; sampleOf: number }): Promise<number[]> {
+    return this.#server.call('changeSteadily', { ...pace, statusUrl: this.statusUrl })
+  }
+
+  async stop(): Promise<void> {
+    await this.#gateway.stop()
+    await this.#server.stop()
+  }
+
+  async #metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.#gateway.opsUrl}/metrics`)).text()
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
+  }
+}

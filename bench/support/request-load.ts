@@ -1,0 +1,31 @@
+import { Child } from '../../test/support/child.js'
+import { REPOSITORY } from '../../test/support/repository.js'
+import { pin } from './pin.js'
+
+export interface LoadTarget {
+  /** `http://host:port` */
+  readonly origin: string
+  /** With %d for the user's number, which is 0 ≤ n < users. */
+  readonly path: string
+  readonly users: number
+  readonly host: string
+}
+
+const CONNECTIONS = 64
+const SCRIPT = `${REPOSITORY}bench/random-jids.lua`
+
+/** Answers a second to wrk on the other core, random users over kept connections; every answer must be a good one. */
+export async function requestLoad({ origin, path, users, host }: LoadTarget, seconds: number): Promise<number> {
+  const options = ['--threads', '1', '--connections', String(CONNECTIONS), '--duration', `${seconds}s`]
+  const args = [...options, '--script', SCRIPT, origin, '--', path, String(users), host]
+  const wrk = new Child('wrk', args, {
+    missing: 'wrk is not installed: apt-get install -y --no-install-recommends wrk',
+  })
+  if (wrk.pid !== undefined) pin(wrk.pid, 'load')
+  const { code } = await wrk.exited
+  const line = wrk.output.split('\n').find((text) => text.startsWith('{'))
+  if (code !== 0 || line === undefined) throw new Error(`wrk ended with ${code}: ${wrk.output}`)
+  const { requests, microseconds, errors } = JSON.parse(line) as Record<string, number>
+  if (!requests || !microseconds || errors !== 0) throw new Error(`${origin}${path} failed: ${line}`)
+  return requests / (microseconds / 1e6)
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { type Database, openDatabase } from '../../src/storage/database.js'
+
+const WRITER = fileURLToPath(new URL('./writing-process.js', import.meta.url))
+
+/** A process that writes or holds, as a suite sees it. */
+export class WritingProcess {
+  readonly pid: number
+  readonly #child
+  #output = ''
+
+  constructor(directory: string, what: 'presences' | 'choices' | 'subscriptions' | 'lock') {
+    this.#child = spawn(process.execPath, [WRITER, directory, what], { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.pid = this.#child.pid ?? 0
+    this.#child.stdout.setEncoding('utf8').on('data', (text) => {
+      this.#output += text
+    })
+  }
+
+  /** Until it has said that many lines. */
+  async said(lines: number): Promise<void> {
+    while (this.#lines.length < lines) {
+      assert.equal(this.#child.exitCode, null, 'the writing process ended')
+      await once(this.#child.stdout, 'data')
+    }
+  }
+
+  /** Kills it with -9; returns the last line that it said. */
+  async kill(): Promise<string> {
+    const closed = once(this.#child, 'close')
+    this.#child.kill('SIGKILL')
+    await closed
+    return this.#lines.at(-1) ?? ''
+  }
+
+  get #lines(): string[] {
+    // What has no end of line was not said.
+    return this.#output.split('\n').slice(0, -1)
+  }
+}
+
+/** What an implementation of a port is held to: where it lives, and how its disk fills and empties again. */
+export interface Home<Store> {
+  open(directory: string): { store: Store; close(): void; fill(): void; empty(): void }
+}
+
+/** A store in SQLite, in `directory`. */
+export function sqliteHome<Store>(create: (database: Database) => Store): Home<Store> {
+  return {
+    open(directory) {
+      const database = openDatabase(directory)
+      return {
+        store: create(database),
+        close: () => void database.close(),
+        // SQLITE_FULL, just as from a full disk. No page is to spare: small writes fail, too.
+        fill: () => {
+          database.exec('CREATE TABLE IF NOT EXISTS ballast (x)')
+          database.pragma(`max_page_count = ${database.pragma('page_count', { simple: true })}`)
+          const insert = database.prepare('INSERT INTO ballast VALUES (zeroblob(?))')
+          for (const bytes of [2000, 100, 1]) {
+            try {
+              for (;;) insert.run(bytes)
+            } catch {}
+          }
+        },
+        empty: () => {
+          database.pragma('max_page_count = 1000000')
+          database.exec('DROP TABLE ballast')
+        },
+      }
+    },
+  }
+}
+
+/** Long enough that it needs a page of its own, more than a full disk has. */
+export const LARGE_TEXT = 'x'.repeat(20_000)

@@ -1,0 +1,350 @@
+import assert from 'node:assert/strict'
+import type { Element } from '@xmpp/component'
+import { Domains } from '../../src/presence/domains.js'
+import { PresenceBoard } from '../../src/presence/presence-board.js'
+import { type Subscription, Subscriptions } from '../../src/presence/subscriptions.js'
+import type { EjabberdApi, Session } from '../../src/xmpp/ejabberd-api.js'
+import type { IqAnswer, Link } from '../../src/xmpp/link.js'
+import { PrivilegedSource } from '../../src/xmpp/privileged-source.js'
+import { Reconciler } from '../../src/xmpp/reconciler.js'
+import { SubscriptionSource } from '../../src/xmpp/subscription-source.js'
+import { FakeClock } from './fake-clock.js'
+import { readStanza } from './read-xml.js'
+import { jid, presence } from './users.js'
+
+const DOMAIN = 'example.org'
+const ALICE = jid('alice@example.org')
+const BOB = jid('bob@example.org')
+const VERIFY_EVERY_MS = 900_000
+const LINK_DOWN: IqAnswer = { kind: 'link-down' }
+
+/** A link to a server that is as a test says; requests wait until they are answered. */
+class FakeLink implements Link {
+  readonly address = 'presence.example.org'
+  online = true
+  readonly sent: Element[] = []
+  readonly asked: { to: string; payload: string; answer(answer: IqAnswer): void }[] = []
+
+  send(stanza: Element): void {
+    this.sent.push(stanza)
+  }
+
+  request(to: string, _type: 'get' | 'set', payload: Element): Promise<IqAnswer> {
+    return new Promise((answer) => this.asked.push({ to, payload: String(payload), answer }))
+  }
+
+  async drained(): Promise<void> {}
+
+  probed(): string[] {
+    return this.sent.filter(({ attrs }) => attrs.type === 'probe').map(({ attrs }) => attrs.to ?? '')
+  }
+}
+
+class FakeApi implements EjabberdApi {
+  readonly waiting: { give(sessions: Session[]): void; fail(error: Error): void }[] = []
+
+  sessions(): Promise<Session[]> {
+    return new Promise((give, fail) => this.waiting.push({ give, fail }))
+  }
+}
+
+function session(user: string, resource: string): Session {
+  return { from: { bare: jid(user), domain: DOMAIN, resource }, show: 'away', text: null, priority: 0 }
+}
+
+describe('Reconciler', () => {
+  let clock: FakeClock
+  let board: PresenceBoard
+  let link: FakeLink
+  let api: FakeApi
+  let privileged: PrivilegedSource
+  let reconciler: Reconciler
+  let told: string[]
+
+  async function setUp(granted: readonly string[] = [], withApi = false) {
+    clock = new FakeClock()
+    board = new PresenceBoard(clock, { resources: 32, staleAfterMs: VERIFY_EVERY_MS })
+    link = new FakeLink()
+    api = new FakeApi()
+    told = []
+    const domains = new Domains([DOMAIN])
+    privileged = new PrivilegedSource(domains)
+    const subscription: Subscription = { consent: 'granted', watchesUs: false }
+    const subscribers = await Subscriptions.load({
+      subscriptions: async () => new Map(granted.map((user) => [jid(user), subscription])),
+      saveSubscription: async () => {},
+    })
+    const subscriptions = new SubscriptionSource(link, domains, subscribers, {
+      granted() {},
+      withdrawn() {},
+      unsaved() {},
+    })
+    reconciler = new Reconciler(
+      link,
+      board,
+      clock,
+      { domains, verifyEveryMs: VERIFY_EVERY_MS },
+      { privileged, subscriptions, api: withApi ? api : null },
+      {
+        identified: (_, server) => told.push(server),
+        unanswered: (_, why) => told.push(`unanswered: ${why}`),
+        blind: () => told.push('blind'),
+        snapshot: (_, sessions) => told.push(`snapshot: ${sessions}`),
+        snapshotFailed: (why) => told.push(`snapshot failed: ${why}`),
+      },
+    )
+  }
+
+  const show = (user = ALICE) => {
+    const { show, freshness } = board.get(user, DOMAIN) ?? { show: 'nobody', freshness: '' }
+    return `${show} ${freshness}`.trim()
+  }
+
+  /** Answers the oldest question, as such a server does. */
+  async function answer(name: 'Prosody' | 'ejabberd' | 'Openfire' | IqAnswer) {
+    const query = `<query xmlns='http://jabber.org/protocol/disco#info'><identity category='server' type='im' name='${name}'/></query>`
+    const payload = typeof name === 'string' ? readStanza(query) : undefined
+    link.asked.shift()?.answer(typeof name === 'string' ? { kind: 'result', payload } : name)
+    await clock.passing(0)
+  }
+
+  async function grant() {
+    const perm = `<privilege xmlns='urn:xmpp:privilege:2'><perm access='presence' type='managed_entity'/></privilege>`
+    const domain = privileged.announced(readStanza(`<message from='${DOMAIN}'>${perm}</message>`))
+    assert(domain !== null)
+    reconciler.privilegeAnnounced(domain)
+    await clock.passing(0)
+  }
+
+  function say(user = ALICE, resource = 'phone') {
+    reconciler.heard(user, resource)
+    board.put(user, resource, presence())
+  }
+
+  async function connectedBefore() {
+    reconciler.up()
+    say(ALICE)
+    say(BOB)
+    link.asked.length = 0
+    reconciler.down()
+    privileged.reset()
+    reconciler.up()
+    await clock.passing(0)
+  }
+
+  describe('on Prosody, privileged', () => {
+    beforeEach(async () => {
+      await setUp()
+      await connectedBefore()
+      await grant()
+      await answer('Prosody')
+    })
+
+    it('takes whoever was not replayed before the fence for offline', async () => {
+      say(ALICE)
+      assert.equal(show(BOB), 'online stale')
+      await answer('Prosody')
+      assert.deepEqual([show(ALICE), show(BOB)], ['online live', 'offline live'])
+      assert.deepEqual(link.probed(), [])
+    })
+
+    it('asks again where the fence is not answered, and proves nothing till then', async () => {
+      say(ALICE)
+      await answer({ kind: 'timeout' })
+      assert.equal(show(BOB), 'online stale')
+      await answer('Prosody')
+      assert.equal(show(BOB), 'offline live')
+    })
+
+    it('proves nothing by a question that was never sent', async () => {
+      // Too many requests under way: the link answers link-down though it is up.
+      await answer(LINK_DOWN)
+      assert.equal(show(BOB), 'online stale')
+    })
+
+    it('proves nothing when the link went while it asked', async () => {
+      reconciler.down()
+      await answer(LINK_DOWN)
+      assert.equal(show(BOB), 'online stale')
+    })
+
+    it('doubts nobody later: the server reports every end', async () => {
+      await answer('Prosody')
+      link.asked.length = 0
+      await clock.passing(VERIFY_EVERY_MS * 3)
+      assert.deepEqual([link.probed(), link.asked.length], [[], 0])
+    })
+  })
+
+  describe('on ejabberd, privileged, with its API', () => {
+    beforeEach(async () => {
+      await setUp([], true)
+      await connectedBefore()
+      await grant()
+      await answer('ejabberd')
+      await clock.passing(0)
+    })
+
+    it('takes whoever is not in the snapshot for offline', async () => {
+      api.waiting[0]?.give([session(ALICE, 'phone')])
+      await clock.passing(0)
+      assert.deepEqual([show(ALICE), show(BOB)], ['away live', 'offline live'])
+      assert(told.includes('snapshot: 1'))
+    })
+
+    it('believes what was said while the snapshot was taken more than the snapshot', async () => {
+      say(BOB, 'new')
+      reconciler.heard(ALICE, 'phone')
+      board.remove(ALICE, 'phone', null, null)
+      api.waiting[0]?.give([session(ALICE, 'phone'), session(BOB, 'phone')])
+      await clock.passing(0)
+      assert.equal(show(ALICE), 'offline live')
+      assert.deepEqual(new Set(board.unheard(BOB, Number.POSITIVE_INFINITY)), new Set(['new', 'phone']))
+    })
+
+    it('tries again when the API fails, and proves nothing till then', async () => {
+      api.waiting[0]?.fail(new Error('refused'))
+      await clock.passing(0)
+      assert.equal(show(BOB), 'online stale')
+      await clock.passing(5000)
+      api.waiting[1]?.give([])
+      await clock.passing(0)
+      assert.equal(show(BOB), 'offline live')
+    })
+
+    it('throws away a snapshot of an earlier link', async () => {
+      reconciler.down()
+      reconciler.up()
+      api.waiting[0]?.give([])
+      await clock.passing(0)
+      assert.equal(show(BOB), 'online stale')
+    })
+
+    it('finds a session that died silently within verifyEvery', async () => {
+      api.waiting[0]?.give([session(ALICE, 'phone'), session(BOB, 'phone')])
+      await clock.passing(VERIFY_EVERY_MS)
+      api.waiting[1]?.give([session(ALICE, 'phone')])
+      await clock.passing(0)
+      assert.deepEqual([show(ALICE), show(BOB)], ['away live', 'offline live'])
+    })
+  })
+
+  it('is blind on ejabberd, privileged, without its API: users stay stale till they speak', async () => {
+    await setUp()
+    await connectedBefore()
+    await grant()
+    await answer('ejabberd')
+    assert(told.includes('blind'))
+    say(ALICE)
+    assert.deepEqual([show(ALICE), show(BOB)], ['online live', 'online stale'])
+  })
+
+  it('takes a ping for proof there, and an answer of any other kind for life', async () => {
+    await setUp()
+    await connectedBefore()
+    await grant()
+    await answer('ejabberd')
+    await clock.passing(VERIFY_EVERY_MS)
+    const pinged = link.asked.splice(0)
+    assert.deepEqual(
+      pinged.map(({ to }) => to),
+      [`${ALICE}/phone`, `${BOB}/phone`],
+    )
+    pinged[0]?.answer({ kind: 'error', condition: 'service-unavailable' })
+    pinged[1]?.answer({ kind: 'error', condition: 'feature-not-implemented' })
+    await clock.passing(0)
+    assert.deepEqual([show(ALICE), show(BOB)], ['offline live', 'online live'])
+  })
+
+  describe('with subscriptions', () => {
+    it('on Prosody: probes, and a fence ends the answers', async () => {
+      await setUp([ALICE, BOB])
+      await connectedBefore()
+      await answer('Prosody')
+      assert.deepEqual(link.probed(), [ALICE, BOB])
+      say(ALICE)
+      await answer('Prosody')
+      assert.deepEqual([show(ALICE), show(BOB)], ['online live', 'offline live'])
+    })
+
+    for (const server of ['ejabberd', 'Openfire'] as const) {
+      it(`on ${server}: a probe unanswered for 10 s is proof, and not before`, async () => {
+        await setUp([ALICE, BOB])
+        await connectedBefore()
+        await answer(server)
+        assert.deepEqual(link.probed(), [ALICE, BOB])
+        say(ALICE)
+        await clock.passing(9999)
+        assert.equal(show(BOB), 'online stale')
+        await clock.passing(1)
+        assert.deepEqual([show(ALICE), show(BOB)], ['online live', 'offline live'])
+      })
+
+      it(`on ${server}: probes again each verifyEvery, which finds who blocks us`, async () => {
+        await setUp([ALICE])
+        await connectedBefore()
+        await answer(server)
+        say(ALICE)
+        await clock.passing(VERIFY_EVERY_MS)
+        assert.deepEqual(link.probed(), [ALICE, ALICE])
+        await clock.passing(10_000)
+        assert.equal(show(ALICE), 'offline live')
+      })
+    }
+
+    it('sends probes by and by', async () => {
+      await setUp(Array.from({ length: 1000 }, (_, i) => `u${i}@example.org`))
+      reconciler.up()
+      await answer('ejabberd')
+      assert.equal(link.probed().length, 100)
+      await clock.passing(1000)
+      assert.equal(new Set(link.probed()).size, 1000)
+    })
+
+    it('says nothing of a user whose probe was ended by the link', async () => {
+      await setUp([BOB])
+      await connectedBefore()
+      await answer('ejabberd')
+      reconciler.down()
+      reconciler.up()
+      await clock.passing(10_000)
+      assert.equal(show(BOB), 'online stale')
+    })
+  })
+
+  it('says that a host does not answer, asks again, and proves nothing', async () => {
+    await setUp([BOB])
+    await connectedBefore()
+    await answer({ kind: 'error', condition: 'remote-server-not-found' })
+    assert(told.includes('unanswered: remote-server-not-found'))
+    await clock.passing(10_000)
+    assert.equal(show(BOB), 'online stale')
+    await answer('Prosody')
+    assert(told.includes('prosody'))
+  })
+
+  it('shows nobody live whose domain has taken its privilege back', async () => {
+    await setUp()
+    await connectedBefore()
+    await grant()
+    await answer('Prosody')
+    say(ALICE)
+    await answer('Prosody')
+    assert.equal(show(ALICE), 'online live')
+    const none = `<privilege xmlns='urn:xmpp:privilege:2'><perm access='presence' type='none'/></privilege>`
+    const domain = privileged.announced(readStanza(`<message from='${DOMAIN}'>${none}</message>`))
+    reconciler.privilegeAnnounced(domain ?? '')
+    await clock.passing(VERIFY_EVERY_MS * 2)
+    // Nothing of her is heard any more: what is shown must grow old.
+    assert.notEqual(show(ALICE), 'online live')
+  })
+
+  it('leaves no timer when the link is down', async () => {
+    await setUp([ALICE])
+    await connectedBefore()
+    await answer('ejabberd')
+    reconciler.down()
+    await clock.passing(200)
+    assert.equal(clock.timers, 0)
+  })
+})
