@@ -87,13 +87,13 @@ export class StatusEndpoint {
     if (!presence) return this.#fault(response, 404, 'item-not-found', format, head)
     if (presence.show === 'unknown') return this.#unknown(response, presence, format, head)
     const etag = this.#etag(presence, format)
-    const headers = [...STATUS_HEADERS, 'ETag', etag, 'Presence-Freshness', presence.freshness]
+    const own = ['ETag', etag, 'Presence-Freshness', presence.freshness]
     if (matches(request.headers['if-none-match'], etag)) {
       this.#counter.answered(304)
-      response.writeHead(304, headers).end()
+      response.writeHead(304, STATUS_HEADERS.concat(own)).end()
       return
     }
-    this.#send(response, 200, headers, format, render(presence, format, this.#clock.now()), head)
+    this.#send(response, 200, own, format, render(presence, format, this.#clock.now()), head)
   }
 
   #find(target: StatusTarget): PublishedPresence | null {
@@ -105,25 +105,26 @@ export class StatusEndpoint {
   }
 
   #unknown(response: ServerResponse, presence: PublishedPresence, format: StatusFormat, head: boolean): void {
-    const headers = [...STATUS_HEADERS, 'Retry-After', RETRY_AFTER_SECONDS, 'Presence-Freshness', 'unknown']
-    this.#send(response, 503, headers, format, render(presence, format, this.#clock.now()), head)
+    const own = ['Retry-After', RETRY_AFTER_SECONDS, 'Presence-Freshness', 'unknown']
+    this.#send(response, 503, own, format, render(presence, format, this.#clock.now()), head)
   }
 
   #fault(response: ServerResponse, code: number, fault: StatusFault, format: StatusFormat, head: boolean): void {
-    this.#send(response, code, STATUS_HEADERS, format, renderFault(fault, format), head)
+    this.#send(response, code, [], format, renderFault(fault, format), head)
   }
 
   #send(
     response: ServerResponse,
     code: number,
-    headers: readonly string[],
+    own: string[],
     format: StatusFormat,
     body: string,
     head: boolean,
   ): void {
     this.#counter.answered(code)
     const length = String(Buffer.byteLength(body))
-    response.writeHead(code, [...headers, 'Content-Type', CONTENT_TYPES[format], 'Content-Length', length])
+    own.push('Content-Type', CONTENT_TYPES[format], 'Content-Length', length)
+    response.writeHead(code, STATUS_HEADERS.concat(own))
     response.end(head ? undefined : body)
   }
 
