@@ -34,6 +34,7 @@ import { SubscriptionSource } from './xmpp/subscription-source.js'
 export const VERSION = '0.1.0'
 const FORGET_EVERY_MS = 3_600_000
 const RETRY_SAVING_MS = 5000
+const PARTING_MS = 2000
 
 /** The whole service, built from its parts and started in order. */
 export class Gateway {
@@ -105,9 +106,10 @@ export class Gateway {
     for (const stored of await presenceStore.presences()) {
       if (domains.has(domainOf(stored.user))) board.load(stored)
     }
-    for (const user of publications.chosen().keys()) {
-      if (subscribers.of(user)?.consent !== 'refused') board.expect(user)
-    }
+    // Known, though perhaps never seen: who chose for herself, and who let us see her; never who took that back.
+    const chosen = [...publications.chosen().keys()].filter((user) => subscribers.of(user)?.consent !== 'refused')
+    const granted = [...subscribers.all()].flatMap(([user, { consent }]) => (consent === 'granted' ? [user] : []))
+    for (const user of [...chosen, ...granted]) if (domains.has(domainOf(user))) board.expect(user)
     const writer = new PresenceWriter(board, presenceStore, clock, {
       failed: (error) =>
         log.error({ error: explainStorage(error) }, 'storing fails; everything is kept in memory and tried again'),
@@ -155,7 +157,7 @@ export class Gateway {
       unsaved?.cancel()
       return subscribers.saveUnsaved()
     })
-    const subscriptions = new SubscriptionSource(link, domains, subscribers, {
+    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, {
       granted: (user) => {
         board.expect(user)
         reconciler.granted(user, domainOf(user))
@@ -268,7 +270,13 @@ export class Gateway {
       down: () => router.down(),
     })
     this.#opened.push(async () => {
-      await subscriptions.announce('unavailable')
+      // Whom it does not reach in time will notice by themselves.
+      let patience: Timer | undefined
+      const enough = new Promise<void>((resolve) => {
+        patience = clock.after(PARTING_MS, resolve)
+      })
+      await Promise.race([subscriptions.announce('unavailable'), enough])
+      patience?.cancel()
       await link.stop()
     })
     log.info({ url, ops: opsUrl, pid: this.#pid }, 'listening')

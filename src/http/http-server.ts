@@ -36,6 +36,8 @@ export class HttpServer {
     this.#server.headersTimeout = 10_000
     this.#server.requestTimeout = 12_000
     this.#server.keepAliveTimeout = 60_000
+    // Whoever neither sends nor reads for so long is cut off, with whatever waits for her.
+    this.#server.timeout = 12_000
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
   }
 

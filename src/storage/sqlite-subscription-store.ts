@@ -1,3 +1,4 @@
+import type { Statement } from 'better-sqlite3'
 import type { BareJid } from '../presence/jid.js'
 import type { Consent, Subscription, SubscriptionStore } from '../presence/subscriptions.js'
 import type { Database } from './database.js'
@@ -8,11 +9,21 @@ interface Row {
   readonly watches_us: number
 }
 
+interface Waiting {
+  readonly user: BareJid
+  readonly subscription: Subscription
+  resolve(): void
+  reject(error: unknown): void
+}
+
 export class SqliteSubscriptionStore implements SubscriptionStore {
   readonly #database: Database
+  readonly #put: Statement<[string, string, number]>
+  #waiting: Waiting[] = []
 
   constructor(database: Database) {
     this.#database = database
+    this.#put = database.prepare('REPLACE INTO subscription (user, consent, watches_us) VALUES (?, ?, ?)')
   }
 
   async subscriptions(): Promise<ReadonlyMap<BareJid, Subscription>> {
@@ -20,9 +31,25 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
     return new Map(rows.map(({ user, consent, watches_us }) => [user, { consent, watchesUs: watches_us === 1 }]))
   }
 
-  async saveSubscription(user: BareJid, { consent, watchesUs }: Subscription): Promise<void> {
-    this.#database
-      .prepare('REPLACE INTO subscription (user, consent, watches_us) VALUES (?, ?, ?)')
-      .run(user, consent, watchesUs ? 1 : 0)
+  saveSubscription(user: BareJid, subscription: Subscription): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // Everything said in one packet is one transaction: a thousand users may answer at once.
+      if (this.#waiting.push({ user, subscription, resolve, reject }) === 1) queueMicrotask(() => this.#save())
+    })
+  }
+
+  #save(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    try {
+      this.#database.transaction(() => {
+        for (const { user, subscription } of waiting) {
+          this.#put.run(user, subscription.consent, subscription.watchesUs ? 1 : 0)
+        }
+      })()
+      for (const { resolve } of waiting) resolve()
+    } catch (error) {
+      for (const { reject } of waiting) reject(error)
+    }
   }
 }

@@ -40,6 +40,7 @@ export class ComponentStream {
   #deadline: Timer | null = null
   #state: 'connecting' | 'opening' | 'authenticating' | 'online' | 'closing' | 'closed' = 'connecting'
   #condition: string | null = null
+  #draining: Promise<void> | null = null
 
   constructor(options: ComponentStreamOptions, clock: Clock, handler: ComponentStreamHandler) {
     this.#options = options
@@ -89,8 +90,10 @@ export class ComponentStream {
   drained(): Promise<void> {
     const socket = this.#entity.socket
     if (this.#state !== 'online' || !socket?.writableNeedDrain) return Promise.resolve()
-    return new Promise((resolve) => {
+    // One pair of listeners, however many wait.
+    this.#draining ??= new Promise((resolve) => {
       const done = () => {
+        this.#draining = null
         socket.off('drain', done)
         socket.off('close', done)
         resolve()
@@ -98,6 +101,7 @@ export class ComponentStream {
       socket.on('drain', done)
       socket.on('close', done)
     })
+    return this.#draining
   }
 
   /** Closes in order: the server has STEP_DEADLINE_MS to answer. */
@@ -122,10 +126,15 @@ export class ComponentStream {
 
   #read(data: Buffer): void {
     if (this.#state === 'closed') return
+    // What answers the stanzas of one packet leaves in one, too.
+    const { socket } = this.#entity
+    socket?.cork()
     try {
       this.#reader.read(data)
     } catch (error) {
       this.#end(message(error as Error))
+    } finally {
+      socket?.uncork()
     }
   }
 

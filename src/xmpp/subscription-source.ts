@@ -1,3 +1,4 @@
+import type { Clock } from '../presence/clock.js'
 import type { Domains } from '../presence/domains.js'
 import type { BareJid } from '../presence/jid.js'
 import type { Subscriptions } from '../presence/subscriptions.js'
@@ -15,15 +16,27 @@ export interface SubscriptionSourceHandler {
   unsaved(error: unknown): void
 }
 
+// So that a hundred thousand of them do not hold up everything else.
+const SAID_AT_ONCE = 100
+const PAUSE_MS = 10
+
 /** Users who let the component see them as they would a contact (RFC 6121 §3). */
 export class SubscriptionSource {
   readonly #link: Link
+  readonly #clock: Clock
   readonly #domains: Domains
   readonly #subscriptions: Subscriptions
   readonly #handler: SubscriptionSourceHandler
 
-  constructor(link: Link, domains: Domains, subscriptions: Subscriptions, handler: SubscriptionSourceHandler) {
+  constructor(
+    link: Link,
+    clock: Clock,
+    domains: Domains,
+    subscriptions: Subscriptions,
+    handler: SubscriptionSourceHandler,
+  ) {
     this.#link = link
+    this.#clock = clock
     this.#domains = domains
     this.#subscriptions = subscriptions
     this.#handler = handler
@@ -74,12 +87,15 @@ export class SubscriptionSource {
 
   /** Says to those who see us that we are there, or go; and asks again whoever has not answered. */
   async announce(type?: 'unavailable'): Promise<void> {
+    let said = 0
     for (const [user, { watchesUs, consent }] of this.#subscriptions.all()) {
       if (!this.#link.online) return
       if (watchesUs) this.#say(user, type)
       // Asked while the link was down, or by a gateway that ended before it could.
       if (consent === 'asked' && type === undefined) this.#say(user, 'subscribe')
+      if (++said % SAID_AT_ONCE > 0) continue
       await this.#link.drained()
+      await new Promise<void>((resolve) => this.#clock.after(PAUSE_MS, resolve))
     }
   }
 

@@ -4,6 +4,7 @@ import { startEjabberd } from '../support/ejabberd.js'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
 import { type JsonStatus, untilJson } from '../support/json-status.js'
 import { startProsody } from '../support/prosody.js'
+import { until } from '../support/until.js'
 import type { XmppServer, XmppServerOptions } from '../support/xmpp-server.js'
 import { XmppUser } from '../support/xmpp-user.js'
 
@@ -26,6 +27,7 @@ for (const [name, startServer] of SERVERS) {
     before(async () => {
       server = await startServer(OPTIONS)
       gateway = await startGateway({ server, config: { xmpp: { verifyEvery: '3s', sources: ['subscription'] } } })
+      await linked()
     })
 
     afterEach(async () => {
@@ -49,6 +51,9 @@ for (const [name, startServer] of SERVERS) {
     async function untilCode(local: string, code: number, timeoutMs?: number): Promise<void> {
       await gateway.untilStatus(`${local}@localhost`, ({ status }) => status === code, timeoutMs ? { timeoutMs } : {})
     }
+
+    /** What a user says while the link is down is lost. */
+    const linked = () => until(async () => (await fetch(`${gateway.opsUrl}/readyz`)).ok)
 
     async function ask(local: string): Promise<void> {
       const { code, output } = await gateway.run('subscribe', `${local}@localhost`)
@@ -126,6 +131,7 @@ for (const [name, startServer] of SERVERS) {
       await dave.withdrawSubscription(COMPONENT)
       await untilCode('dave', 404)
       await gateway.restart()
+      await linked()
       await dave.setPresence({ show: 'dnd' })
       await untilCode('dave', 404)
       // By her own step: she adds the component as a contact and accepts its request in return.

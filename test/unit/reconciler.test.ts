@@ -74,7 +74,7 @@ describe('Reconciler', () => {
       subscriptions: async () => new Map(granted.map((user) => [jid(user), subscription])),
       saveSubscription: async () => {},
     })
-    const subscriptions = new SubscriptionSource(link, domains, subscribers, {
+    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, {
       granted() {},
       withdrawn() {},
       unsaved() {},
