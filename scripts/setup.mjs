@@ -93,7 +93,7 @@ function installNodePackages() {
 
 function build(clean) {
   if (clean) rmSync(`${ROOT}build`, { recursive: true, force: true })
-  run([`${ROOT}node_modules/.bin/tsc`, '-p', 'tsconfig.json'])
+  run(['npm', 'run', '--silent', 'build'])
 }
 
 function run([command, ...args], options = {}) {

@@ -171,8 +171,15 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
 }
 
-/** Reads YAML and `GATEWAY_…` variables over it. A relative `storage.directory` is relative to the file. Throws ConfigError. */
-export function loadConfig(file: string, environment: NodeJS.ProcessEnv = process.env): LoadedConfig {
+/**
+ * Reads YAML and `GATEWAY_…` variables over it. A relative `storage.directory` is relative to the file. Throws ConfigError.
+ * `secretNeeded` false: for commands to a gateway that runs, which has its secret perhaps from elsewhere.
+ */
+export function loadConfig(
+  file: string,
+  environment: NodeJS.ProcessEnv = process.env,
+  { secretNeeded = true }: { secretNeeded?: boolean } = {},
+): LoadedConfig {
   const tree = readTree(file)
   const { faults, warnings } = applyEnvironment(tree, environment)
   const parsed = SCHEMA.safeParse(tree)
@@ -192,7 +199,7 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv = proces
     // Of a key that is faulty already nothing more is said.
     const said = faults.map((text) => text.slice(0, text.indexOf(':')))
     faults.push(
-      ...contradictions(config, tree).filter((text) => {
+      ...contradictions(config, tree, secretNeeded).filter((text) => {
         const key = text.slice(0, text.indexOf(':'))
         return key === 'domains' || !said.includes(key)
       }),
@@ -233,11 +240,11 @@ export function controlSocket(config: Config): string {
   return resolve(config.storage.directory, 'control.sock')
 }
 
-function contradictions(config: Config, tree: Record<string, unknown>): string[] {
+function contradictions(config: Config, tree: Record<string, unknown>, secretNeeded: boolean): string[] {
   const faults: string[] = []
   const { xmpp } = config
   if (xmpp.connection === 'account') faults.push('xmpp.connection: "account" is not in this version; use component')
-  else if (xmpp.secret === '') faults.push('xmpp.secret: is missing; set it or GATEWAY_XMPP_SECRET')
+  else if (secretNeeded && xmpp.secret === '') faults.push('xmpp.secret: is missing; set it or GATEWAY_XMPP_SECRET')
   if (isMap(tree.domains) && Object.keys(tree.domains).length === 0) faults.push('domains: names no domain to serve')
   if (config.domains.has(xmpp.domain)) faults.push(`domains: ${xmpp.domain} is the component itself`)
   if (Buffer.byteLength(controlSocket(config)) > MAX_SOCKET_PATH_BYTES) {
@@ -346,4 +353,9 @@ function describe(issue: z.core.$ZodIssue): string[] {
 function fault(context: z.RefinementCtx, message: string): never {
   context.addIssue({ code: 'custom', message })
   return z.NEVER
+}
+
+/** The configuration of a gateway that runs already. Throws ConfigError. */
+export function loadRunningConfig(file: string): Config {
+  return loadConfig(file, process.env, { secretNeeded: false }).config
 }

@@ -5,6 +5,7 @@ import { type BareJid, domainOf, parseUserInput } from './presence/jid.js'
 import type { UserPresence } from './presence/presence.js'
 import type { PresenceBoard } from './presence/presence-board.js'
 import { PUBLICATION_CHOICES, type Publications } from './presence/publication.js'
+import { explainStorage } from './storage/database.js'
 import type { Link } from './xmpp/link.js'
 import type { Server } from './xmpp/server-identity.js'
 import type { SubscriptionSource } from './xmpp/subscription-source.js'
@@ -89,16 +90,16 @@ export class GatewayControl implements ControlHandler {
   }
 
   async #publish(jid: BareJid, choice: 'none' | 'status' | 'details' | 'domain') {
-    const { publications, board, domains } = this.#parts
-    await publications.choose(jid, choice)
-    board.expect(jid)
+    const { publications, board, domains, subscriptions } = this.#parts
+    await stored(publications.choose(jid, choice))
+    if (!subscriptions.isRefusedBy(jid)) board.expect(jid)
     return { jid: domains.address(jid), publication: publications.of(jid, domainOf(jid)) }
   }
 
   async #subscribe(jid: BareJid) {
     const { sources, link, subscriptions } = this.#parts
     if (!sources.has('subscription')) throw new ControlFault('xmpp.sources does not name subscription')
-    const state = await subscriptions.ask(jid)
+    const state = await stored(subscriptions.ask(jid))
     return { jid: this.#parts.domains.address(jid), state, sent: link.online }
   }
 
@@ -116,4 +117,12 @@ function parse<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body)
   if (!parsed.success) throw new ControlFault(z.prettifyError(parsed.error))
   return parsed.data
+}
+
+async function stored<T>(saving: Promise<T>): Promise<T> {
+  try {
+    return await saving
+  } catch (error) {
+    throw new ControlFault(`it could not be stored: ${explainStorage(error)}`)
+  }
 }

@@ -15,7 +15,7 @@ import { PresenceBoard } from './presence/presence-board.js'
 import { PresenceWriter } from './presence/presence-writer.js'
 import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
-import { explainStorage, openDatabase } from './storage/database.js'
+import { explainStorage, openDatabase, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { secret } from './storage/secrets.js'
 import { SqlitePresenceStore } from './storage/sqlite-presence-store.js'
@@ -29,11 +29,12 @@ import { PrivilegedSource } from './xmpp/privileged-source.js'
 import { Reconciler } from './xmpp/reconciler.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
 import { StanzaRouter } from './xmpp/stanza-router.js'
-import { SubscriptionSource } from './xmpp/subscription-source.js'
+import { SubscriptionSource, type SubscriptionSourceHandler } from './xmpp/subscription-source.js'
 
 export const VERSION = '0.1.0'
 const FORGET_EVERY_MS = 3_600_000
 const RETRY_SAVING_MS = 5000
+const KNOWN_UNTIL_MS = 60_000
 const PARTING_MS = 2000
 
 /** The whole service, built from its parts and started in order. */
@@ -44,7 +45,7 @@ export class Gateway {
   readonly #pid: number
   /** What to undo at `stop`, newest last. */
   readonly #opened: (() => Promise<void> | void)[] = []
-  #stopping: Promise<void> | null = null
+  #stopping: Promise<boolean> | null = null
 
   constructor(config: Config, log: Log, clock: Clock, pid: number) {
     this.#config = config
@@ -59,24 +60,27 @@ export class Gateway {
       await this.#start()
     } catch (error) {
       await this.stop()
-      throw error
+      throw storageError(error, this.#config.storage.directory)
     }
   }
 
-  /** Stops everything, in reverse. */
-  stop(): Promise<void> {
+  /** Stops everything, in reverse. false: not all of it went well, and the log says what. */
+  stop(): Promise<boolean> {
     this.#stopping ??= this.#close()
     return this.#stopping
   }
 
-  async #close(): Promise<void> {
+  async #close(): Promise<boolean> {
+    let well = true
     for (let close = this.#opened.pop(); close; close = this.#opened.pop()) {
       try {
         await close()
       } catch (error) {
-        this.#log.error({ error: String(error) }, 'stopping failed in part')
+        well = false
+        this.#log.error({ error: explainStorage(error) }, 'stopping failed in part')
       }
     }
+    return well
   }
 
   async #start(): Promise<void> {
@@ -102,12 +106,13 @@ export class Gateway {
     const publishing = new Map([...config.domains].map(([name, { publish }]) => [name, publish]))
     const publications = await Publications.load(publishing, new SqlitePublicationStore(database))
     const subscribers = await Subscriptions.load(new SqliteSubscriptionStore(database))
-    const board = new PresenceBoard(clock, { resources: limits.resources, staleAfterMs: xmpp.staleAfter })
+    const boardLimits = { resources: limits.resources, staleAfterMs: xmpp.staleAfter }
+    const board = new PresenceBoard(clock, boardLimits, await presenceStore.knownUntil())
     for (const stored of await presenceStore.presences()) {
       if (domains.has(domainOf(stored.user))) board.load(stored)
     }
     // Known, though perhaps never seen: who chose for herself, and who let us see her; never who took that back.
-    const chosen = [...publications.chosen().keys()].filter((user) => subscribers.of(user)?.consent !== 'refused')
+    const chosen = [...publications.chosen().keys()].filter((user) => !subscribers.hasRefused(user))
     const granted = [...subscribers.all()].flatMap(([user, { consent }]) => (consent === 'granted' ? [user] : []))
     for (const user of [...chosen, ...granted]) if (domains.has(domainOf(user))) board.expect(user)
     const writer = new PresenceWriter(board, presenceStore, clock, {
@@ -119,7 +124,8 @@ export class Gateway {
     })
     writer.start()
     this.#opened.push(() => writer.stop())
-    this.#forgetFromTimeToTime(board)
+    this.#forget(board)
+    this.#every(FORGET_EVERY_MS, () => this.#forget(board))
 
     // XMPP
     let lastLinkError: string | null = null
@@ -157,7 +163,7 @@ export class Gateway {
       unsaved?.cancel()
       return subscribers.saveUnsaved()
     })
-    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, {
+    const consent: SubscriptionSourceHandler = {
       granted: (user) => {
         board.expect(user)
         reconciler.granted(user, domainOf(user))
@@ -169,7 +175,9 @@ export class Gateway {
         log.error({ error: explainStorage(error) }, 'a subscription is not stored yet; it is tried again')
         saveSubscriptionsLater()
       },
-    })
+    }
+    const bySubscription = sources.has('subscription')
+    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, consent, bySubscription)
     const api = xmpp.ejabberdApi ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
     let apiError: string | null = null
     const reconciler = new Reconciler(
@@ -181,7 +189,10 @@ export class Gateway {
       {
         identified: (domain, server) => log.info({ domain, server }, 'server identified'),
         unanswered: (domain, why) => log.warn({ domain, why }, 'the server does not answer for this domain'),
-        blind: (domain) => log.warn({ domain }, 'who was online before cannot be known; set xmpp.ejabberdApi'),
+        blind: (domain, server) => {
+          const mend = server === 'ejabberd' ? '; set xmpp.ejabberdApi' : ': the server is neither Prosody nor ejabberd'
+          log.warn({ domain }, `who was online before cannot be known${mend}`)
+        },
         snapshot: (domain, sessions) => {
           if (apiError !== null) log.info({ domain, sessions }, "ejabberd's API answers again")
           apiError = null
@@ -203,6 +214,15 @@ export class Gateway {
         dropped: (reason) => metrics.stanzasDropped.add(reason),
       },
     )
+
+    // A gateway that restarts again and again must not call the same old presence stale for ever.
+    const saveKnownUntil = () => {
+      // Where storing fails the presences' own writer says so.
+      presenceStore.saveKnownUntil(clock.now()).catch(() => {})
+    }
+    this.#every(Math.min(KNOWN_UNTIL_MS, xmpp.staleAfter / 4), () => {
+      if (link.online) saveKnownUntil()
+    })
 
     // Operations
     const metrics = new Metrics({
@@ -267,7 +287,10 @@ export class Gateway {
           failed(error)
         }
       },
-      down: () => router.down(),
+      down: () => {
+        saveKnownUntil()
+        router.down()
+      },
     })
     this.#opened.push(async () => {
       // Whom it does not reach in time will notice by themselves.
@@ -292,15 +315,22 @@ export class Gateway {
     })
   }
 
-  /** Users of whom nothing was seen for `limits.forgetAfter`. */
-  #forgetFromTimeToTime(board: PresenceBoard): void {
+  /** Until it is stopped. */
+  #every(ms: number, run: () => void): void {
     let timer: Timer
-    const forget = () => {
-      const before = this.#clock.now() - this.#config.limits.forgetAfter
-      for (const user of board.offlineSinceBefore(before)) board.forget(user)
-      timer = this.#clock.after(FORGET_EVERY_MS, forget)
+    const again = () => {
+      timer = this.#clock.after(ms, () => {
+        run()
+        again()
+      })
     }
-    forget()
+    again()
     this.#opened.push(() => timer.cancel())
+  }
+
+  /** Users of whom nothing was seen for `limits.forgetAfter`. */
+  #forget(board: PresenceBoard): void {
+    const before = this.#clock.now() - this.#config.limits.forgetAfter
+    for (const user of board.offlineSinceBefore(before)) board.forget(user)
   }
 }

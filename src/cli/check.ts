@@ -163,7 +163,7 @@ function checkPrivilege(state: CheckedDomain, { xmpp }: Config, findings: Findin
     if (server === 'ejabberd' && xmpp.ejabberdApi === '') {
       findings.warn(
         'ejabberd API',
-        `without it nobody knows after a restart who is online: set xmpp.ejabberdApi, to ${EJABBERD_API} with ${shippedFile('ejabberd')}`,
+        `without it nobody knows after a restart who is online: set xmpp.ejabberdApi, to ${EJABBERD_API} with ${shippedFile('ejabberd', 'privileged')}`,
       )
     }
     return
@@ -176,9 +176,9 @@ function checkPrivilege(state: CheckedDomain, { xmpp }: Config, findings: Findin
 function privilegeAdvice({ server, domain }: CheckedDomain, component: string): string {
   switch (server) {
     case 'prosody':
-      return `include ${shippedFile('prosody')} with ${domain} and ${component} in it, and restart Prosody`
+      return `include ${shippedFile('prosody', 'privileged')} with ${domain} and ${component} in it, and restart Prosody`
     case 'ejabberd':
-      return `include ${shippedFile('ejabberd')} (mod_privilege) and restart ejabberd`
+      return `include ${shippedFile('ejabberd', 'privileged')} (mod_privilege) and restart ejabberd`
     default:
       return `let the server give ${component} the privilege presence=managed_entity (XEP-0356)`
   }
@@ -200,7 +200,7 @@ async function askApi({ xmpp, limits }: Config, stop: AbortSignal) {
 }
 
 function apiAdvice(error: string): string {
-  return `${error}: mend xmpp.ejabberdApi, or open it in ejabberd (${shippedFile('ejabberd')} does)`
+  return `${error}: mend xmpp.ejabberdApi, or open it in ejabberd (${shippedFile('ejabberd', 'privileged')} does)`
 }
 
 function withoutUserinfo(text: string): string {

@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { xml } from '@xmpp/component'
 import type { Config } from '../config.js'
 import type { DomainReport } from '../gateway-control.js'
 import type { Clock } from '../presence/clock.js'
 import { Domains } from '../presence/domains.js'
 import { ComponentLink } from '../xmpp/component-link.js'
-import type { IqAnswer } from '../xmpp/link.js'
 import { PrivilegedSource } from '../xmpp/privileged-source.js'
-import { serverOf } from '../xmpp/server-identity.js'
-import { NS } from '../xmpp/stanzas.js'
+import { identify } from '../xmpp/server-identity.js'
 import { within } from './within.js'
 
 export interface ProbedDomain extends Omit<DomainReport, 'subscribed'> {
@@ -59,10 +56,9 @@ export async function probeComponent(config: Config, clock: Clock, stop: AbortSi
       return { kind: 'down', reason: outcome?.reason ?? `no answer while opening, for ${UP_MS / 1000} s` }
     }
     const asked = [...domains].map(async (name): Promise<ProbedDomain> => {
-      const query = xml('query', { xmlns: NS.discoInfo })
-      const answer = await link.request(domains.written(name), 'get', query, ANSWER_MS)
-      const server = answer.kind === 'result' ? serverOf(answer.payload) : null
-      return { domain: name, server, unanswered: whyUnanswered(answer), privileged: false }
+      const identity = await identify(link, domains.written(name), ANSWER_MS)
+      const unanswered = identity.server === null ? identity.why : null
+      return { domain: name, server: identity.server, unanswered, privileged: false }
     })
     await within(ANNOUNCEMENT_MS, stop, announced.came)
     const answered = await Promise.all(asked)
@@ -78,17 +74,4 @@ class Moment<T> {
   readonly came = new Promise<T>((resolve) => {
     this.come = resolve
   })
-}
-
-function whyUnanswered(answer: IqAnswer): string | null {
-  switch (answer.kind) {
-    case 'result':
-      return null
-    case 'error':
-      return answer.condition
-    case 'timeout':
-      return `no answer within ${ANSWER_MS / 1000} s`
-    case 'link-down':
-      return 'the link was lost'
-  }
 }

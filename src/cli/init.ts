@@ -4,24 +4,34 @@ import { normaliseDomain } from '../presence/jid.js'
 import { type Command, UsageError } from './command.js'
 import { CONFIG_OPTION } from './options.js'
 import { writePrivateFile } from './private-file.js'
-import { EJABBERD_API, PACKAGE, type ServerName, serverSnippet, type Wiring } from './server-snippet.js'
+import {
+  EJABBERD_API,
+  PACKAGE,
+  type ServerName,
+  type SourceName,
+  serverSnippet,
+  type Wiring,
+} from './server-snippet.js'
 
 const OPTIONS = {
   ...CONFIG_OPTION,
   server: { type: 'string', default: 'prosody' },
   domain: { type: 'string', multiple: true },
   component: { type: 'string' },
+  source: { type: 'string', default: 'privileged' },
   force: { type: 'boolean', default: false },
 } as const
 const SECRET_BYTES = 32
 
 /** Writes a configuration, and what the XMPP server needs. */
 export const init: Command = {
-  usage: 'init [--config FILE] [--server prosody|ejabberd] [--domain DOMAIN]… [--component DOMAIN] [--force]',
+  usage:
+    'init [--config FILE] [--server prosody|ejabberd] [--source privileged|subscription] [--domain DOMAIN]… [--component DOMAIN] [--force]',
   summary: 'write a configuration and what the XMPP server needs',
   details: [
     '--config FILE        what to write (default: gateway.yaml)',
     '--server NAME        prosody (default) or ejabberd',
+    '--source NAME        privileged (default): everybody is seen; subscription: those who accept the gateway as a contact',
     '--domain DOMAIN      whose users are served; more than once for more (default: localhost)',
     "--component DOMAIN   the gateway's own name (default: presence. and the first domain)",
     '--force              overwrite FILE, with a new secret',
@@ -36,7 +46,8 @@ export const init: Command = {
     const domains = [...new Set((values.domain ?? ['localhost']).map(domainArgument))]
     const component = domainArgument(values.component ?? `presence.${domains[0]}`)
     if (domains.includes(component)) throw new UsageError(`${component} cannot be both served and the gateway's own`)
-    const wiring: Wiring = { component, domains, secret: randomBytes(SECRET_BYTES).toString('base64url') }
+    const source = sourceArgument(values.source)
+    const wiring: Wiring = { component, domains, source, secret: randomBytes(SECRET_BYTES).toString('base64url') }
     const snippet = serverSnippet(server, wiring)
     writePrivateFile(file, configText(server, wiring), force)
     const title = server === 'prosody' ? 'Prosody' : 'ejabberd'
@@ -58,6 +69,11 @@ function serverArgument(name: string): ServerName {
   throw new UsageError(`${JSON.stringify(name)} is neither prosody nor ejabberd`)
 }
 
+function sourceArgument(name: string): SourceName {
+  if (name === 'privileged' || name === 'subscription') return name
+  throw new UsageError(`${JSON.stringify(name)} is neither privileged nor subscription`)
+}
+
 function domainArgument(text: string): string {
   if (normaliseDomain(text) === null) throw new UsageError(`${JSON.stringify(text)} is not a domain`)
   // In its own spelling: an XMPP server knows its host by one only.
@@ -69,9 +85,11 @@ function shellWord(text: string): string {
 }
 
 /** Only what one changes. */
-function configText(server: ServerName, { component, secret, domains }: Wiring): string {
+function configText(server: ServerName, { component, secret, domains, source }: Wiring): string {
   const api =
-    server === 'ejabberd' ? [`  ejabberdApi: ${JSON.stringify(EJABBERD_API)} # who is online, asked at each start`] : []
+    server === 'ejabberd' && source === 'privileged'
+      ? [`  ejabberdApi: ${JSON.stringify(EJABBERD_API)} # who is online, asked at each start`]
+      : []
   const served = domains.flatMap((domain) => [
     `  ${JSON.stringify(domain)}:`,
     '    publish: none # what the web may see of users who chose nothing: none, status (no text) or details',
@@ -83,12 +101,12 @@ function configText(server: ServerName, { component, secret, domains }: Wiring):
     '',
     'http:',
     '  port: 8080 # on 127.0.0.1',
-    '  publicUrl: "http://localhost:8080" # as browsers reach it, through your web server',
     '',
     'xmpp:',
     '  service: "xmpp://127.0.0.1:5347" # where the server takes components',
     `  domain: ${JSON.stringify(component)} # the gateway's own name there`,
     `  secret: ${JSON.stringify(secret)}`,
+    `  sources: [${source}]`,
     ...api,
     '',
     'domains:',

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
-import { loadConfig } from '../config.js'
+import { loadRunningConfig } from '../config.js'
 import { PUBLICATION_CHOICES } from '../presence/publication.js'
 import { type Command, UsageError } from './command.js'
 import { ControlClient } from './control-client.js'
@@ -38,7 +38,7 @@ export const publish: Command = {
     if (!PUBLICATION_CHOICES.some((known) => known === choice)) {
       throw new UsageError(`${JSON.stringify(choice)} is not one of ${PUBLICATION_CHOICES.join(', ')}`)
     }
-    const { config } = loadConfig(values.config)
+    const config = loadRunningConfig(values.config)
     const answer = await new ControlClient(config).call('publish', { jid, choice }, ANSWER)
     const by = choice === 'domain' ? `as her domain: ${answer.publication}` : answer.publication
     stdout.write(harmless(`${answer.jid} publishes ${by} (${MEANING[answer.publication] ?? ''})`).concat('\n'))

@@ -20,8 +20,8 @@ export const start: Command = {
     const gateway = new Gateway(config, log, systemClock, pid)
     await gateway.start()
     if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }))
-    await gateway.stop()
+    const well = await gateway.stop()
     log.info('stopped')
-    return 0
+    return well ? 0 : 1
   },
 }

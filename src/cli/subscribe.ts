@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
-import { loadConfig } from '../config.js'
+import { loadRunningConfig } from '../config.js'
 import { type Command, UsageError } from './command.js'
 import { ControlClient, ControlError } from './control-client.js'
 import { CONFIG_HELP, CONFIG_OPTION, userArgument } from './options.js'
@@ -18,7 +18,7 @@ export const subscribe: Command = {
     const { values, positionals } = parseArgs({ args: [...args], options: CONFIG_OPTION, allowPositionals: true })
     if (positionals.length === 0) throw new UsageError('subscribe takes one JID or more')
     const users = positionals.map(userArgument)
-    const { config } = loadConfig(values.config)
+    const config = loadRunningConfig(values.config)
     const client = new ControlClient(config)
     // Whether a gateway runs at all is said once, not for each user.
     await client.report()

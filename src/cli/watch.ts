@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { loadConfig } from '../config.js'
+import { loadRunningConfig } from '../config.js'
 import type { WatchLine } from '../gateway-control.js'
 import { linkAdvice } from '../xmpp/link-advice.js'
 import type { Command, Terminal } from './command.js'
@@ -31,7 +31,7 @@ export const watch: Command = {
 
   async run(args, terminal) {
     const { values } = parseArgs({ args: [...args], options: CONFIG_OPTION })
-    const { config } = loadConfig(values.config)
+    const config = loadRunningConfig(values.config)
     const client = new ControlClient(config)
     if (terminal.stdout.isTTY) {
       const describe = (reason: string) => linkAdvice(reason, config.xmpp)

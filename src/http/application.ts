@@ -28,7 +28,10 @@ export function createApplication({ board, domains, publications, clock, batchLi
 
   const app = new Koa()
   app.silent = true
-  app.on('error', failed)
+  // A client that goes away is no error of ours, and must not fill the log.
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    if (!GONE.has(error.code ?? '')) failed(error)
+  })
   app.use(async (ctx, next) => {
     if (ctx.path === STATUS_PATH || ctx.path.startsWith(`${STATUS_PATH}/`)) {
       for (let i = 0; i < STATUS_HEADERS.length; i += 2) ctx.set(STATUS_HEADERS[i] ?? '', STATUS_HEADERS[i + 1] ?? '')
@@ -58,6 +61,8 @@ export function createApplication({ board, domains, publications, clock, batchLi
   app.use(router.allowedMethods())
   return app
 }
+
+const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'])
 
 const INDEX = `This is presence-gateway: it puts the presence of XMPP users on the web.
 

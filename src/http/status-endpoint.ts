@@ -31,6 +31,7 @@ export const STATUS_HEADERS: readonly string[] = [
   'nosniff',
 ]
 
+const ORIGIN = /^https?:\/\/[^/?#]*/i
 const RETRY_AFTER_SECONDS = '30'
 
 export interface StatusCounter {
@@ -65,14 +66,16 @@ export class StatusEndpoint {
 
   /** false: not for this endpoint, nothing was done. */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const url = request.url ?? ''
+    const asked = request.url ?? ''
+    // RFC 9112 §3.2.2: a server takes the absolute form, too.
+    const url = asked.startsWith('/') ? asked : asked.replace(ORIGIN, '')
     if (!url.startsWith(STATUS_PATH)) return false
     const query = url.indexOf('?')
     const path = query < 0 ? url : url.slice(0, query)
     const rest = path.slice(STATUS_PATH.length)
     if (rest !== '' && !rest.startsWith('/')) return false
     const { method } = request
-    if (method === 'OPTIONS') this.#preflight(response)
+    if (method === 'OPTIONS') this.#preflight(response, rest === '' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD, OPTIONS')
     else if (method === 'GET' || method === 'HEAD') this.#get(rest.slice(1), request, response)
     else return false
     return true
@@ -128,19 +131,19 @@ export class StatusEndpoint {
     response.end(head ? undefined : body)
   }
 
-  #preflight(response: ServerResponse): void {
+  #preflight(response: ServerResponse, methods: string): void {
     this.#counter.answered(204)
     response
       .writeHead(204, [
         ...STATUS_HEADERS,
         'Access-Control-Allow-Methods',
-        'GET, HEAD, POST, OPTIONS',
+        methods,
         'Access-Control-Allow-Headers',
         'Accept, Content-Type, If-None-Match',
         'Access-Control-Max-Age',
         '86400',
         'Allow',
-        'GET, HEAD, POST, OPTIONS',
+        methods,
       ])
       .end()
   }

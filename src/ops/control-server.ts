@@ -59,7 +59,7 @@ export class ControlServer {
     const command = (request.url ?? '').slice(1)
     if (request.method === 'GET' && command === 'watch') return this.#watch(response)
     if (request.method !== 'POST') return reply(response, 405, { error: 'POST a command' })
-    reply(response, 200, await this.#handler.call(command, JSON.parse((await read(request)) || 'null')))
+    reply(response, 200, await this.#handler.call(command, parse(await read(request))))
   }
 
   async #watch(response: ServerResponse): Promise<void> {
@@ -90,6 +90,14 @@ function drained(response: ServerResponse): Promise<void> {
     response.on('drain', done)
     response.on('close', done)
   })
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text || 'null')
+  } catch {
+    throw new ControlFault('the request is not JSON')
+  }
 }
 
 async function read(request: IncomingMessage): Promise<string> {

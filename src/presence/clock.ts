@@ -6,5 +6,7 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number
+  /** Milliseconds since some beginning; steady when the wall clock is set. For intervals. */
+  steady(): number
   after(ms: number, run: () => void): Timer
 }

@@ -15,7 +15,7 @@ export const NEVER: Mark = -1
 /** One time of being connected. */
 interface Era {
   readonly begin: Mark
-  /** ms since 1970; null while it lasts */
+  /** By the steady clock; null while it lasts */
   endedAt: number | null
 }
 
@@ -30,7 +30,7 @@ export class Eras {
   #begin: Mark = BEFORE_ALL
   #lasts = false
 
-  /** `loadedAt`: until when what was loaded counts as known, ms since 1970; stale from then, unknown after staleAfter. */
+  /** `loadedAt`: until when what was loaded counts as known, by the steady clock; stale from then, unknown after staleAfter. */
   constructor(clock: Clock, staleAfterMs: number, loadedAt: number) {
     this.#clock = clock
     this.#staleAfterMs = staleAfterMs
@@ -50,7 +50,7 @@ export class Eras {
   }
 
   end(): void {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     this.#lasts = false
     const last = this.#eras.at(-1)
     if (last && last.endedAt === null) last.endedAt = now
@@ -69,7 +69,7 @@ export class Eras {
     for (let i = this.#eras.length - 1; i >= 0; i--) {
       const era = this.#eras[i]
       if (!era || era.begin > covered || era.endedAt === null) continue
-      return this.#clock.now() - era.endedAt < this.#staleAfterMs ? 'stale' : 'unknown'
+      return this.#clock.steady() - era.endedAt < this.#staleAfterMs ? 'stale' : 'unknown'
     }
     return 'unknown'
   }

@@ -44,7 +44,8 @@ const IDLE_TOLERANCE_MS = 2000
 export class PresenceBoard {
   readonly #clock: Clock
   readonly #limits: BoardLimits
-  readonly #startedAt: number
+  /** By the steady clock. */
+  readonly #loadedAt: number
   /** What is heard now is heard at it. */
   #mark: Mark = BEFORE_ALL + 1
   /** Where the present link begins; null while there is none. */
@@ -59,10 +60,12 @@ export class PresenceBoard {
     since: null,
   }
 
-  constructor(clock: Clock, limits: BoardLimits) {
+  /** `loadedAt`: when what is loaded was last known to be so, ms since 1970; by default now. */
+  constructor(clock: Clock, limits: BoardLimits, loadedAt: number | null = null) {
     this.#clock = clock
     this.#limits = limits
-    this.#startedAt = clock.now()
+    const now = clock.now()
+    this.#loadedAt = clock.steady() - Math.max(0, now - (loadedAt ?? now))
   }
 
   /** Called after each visible change, synchronously, until the returned function is called. Must not throw. */
@@ -189,6 +192,14 @@ export class PresenceBoard {
     resource.priority = priority
   }
 
+  /** Whether it said just that much itself on the present link. */
+  saidItself(jid: BareJid, name: string, show: AvailableShow, priority: number): boolean {
+    const user = this.#find(jid)
+    const resource = user && findResource(user.resources, name)
+    if (!resource || !user.domain.eras.isPresent(resource.heard)) return false
+    return resource.show === show && resource.priority === priority
+  }
+
   /** It is there, whatever it last said. */
   confirm(jid: BareJid, name: string): void {
     const user = this.#find(jid)
@@ -204,7 +215,9 @@ export class PresenceBoard {
    * than now; `text`: its parting words.
    */
   remove(jid: BareJid, name: string | null, text: string | null, at: number | null): void {
-    const user = this.#ensure(jid)
+    // That all of her is gone says nothing of somebody whom nobody knows.
+    const user = name === null ? this.#find(jid) : this.#ensure(jid)
+    if (!user) return
     this.#remember(user)
     const wasOffline = user.resources === null
     user.resources = name === null ? null : withoutResource(user.resources, name)
@@ -367,7 +380,7 @@ export class PresenceBoard {
   #domain(name: string): Domain {
     let domain = this.#domains.get(name)
     if (!domain) {
-      const eras = new Eras(this.#clock, this.#limits.staleAfterMs, this.#startedAt)
+      const eras = new Eras(this.#clock, this.#limits.staleAfterMs, this.#loadedAt)
       if (this.#link !== null) eras.begin(this.#link)
       domain = { users: new Map(), eras, covered: NEVER }
       this.#domains.set(name, domain)

@@ -22,4 +22,8 @@ export interface PresenceStore {
    * after a power cut the newest seconds may be missing, never half of a batch.
    */
   savePresences(changed: readonly StoredPresence[], gone: readonly BareJid[]): Promise<void>
+  /** When the presences were last known to be so, ms since 1970; null: never. */
+  knownUntil(): Promise<number | null>
+  /** As durable as a presence. */
+  saveKnownUntil(time: number): Promise<void>
 }

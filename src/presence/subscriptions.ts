@@ -46,6 +46,10 @@ export class Subscriptions {
     return this.#byUser.get(user)?.consent === 'granted'
   }
 
+  hasRefused(user: BareJid): boolean {
+    return this.#byUser.get(user)?.consent === 'refused'
+  }
+
   all(): IterableIterator<[BareJid, Subscription]> {
     return this.#byUser.entries()
   }

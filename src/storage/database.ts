@@ -31,6 +31,13 @@ export function openDatabase(directory: string): Database {
   }
 }
 
+/** An error of SQLite's as one for the admin; others as they are. */
+export function storageError(error: unknown, directory: string): unknown {
+  const { code } = error as { code?: string }
+  if (!code?.startsWith('SQLITE_')) return error
+  return new StorageError(`${join(directory, 'gateway.db')}: ${explainStorage(error)}`)
+}
+
 /** Runs it in one transaction that is on the disk, not only with the operating system, when this returns. */
 export function durably<T>(database: Database, run: () => T): T {
   database.pragma('synchronous = FULL')

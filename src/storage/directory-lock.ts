@@ -52,7 +52,7 @@ export class DirectoryLock {
 
 function readHolder(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim()
+    return readFileSync(file, 'utf8').trim() || 'unknown'
   } catch {
     return 'unknown'
   }

@@ -16,4 +16,5 @@ export const MIGRATIONS: readonly string[] = [
      watches_us INTEGER NOT NULL
    ) WITHOUT ROWID, STRICT;
    CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;`,
+  'CREATE TABLE moment (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID, STRICT',
 ]

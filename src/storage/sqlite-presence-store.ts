@@ -44,6 +44,15 @@ export class SqlitePresenceStore implements PresenceStore {
     })()
   }
 
+  async knownUntil(): Promise<number | null> {
+    const row = this.#database.prepare<[], { at: number }>("SELECT at FROM moment WHERE name = 'known until'").get()
+    return row?.at ?? null
+  }
+
+  async saveKnownUntil(time: number): Promise<void> {
+    this.#database.prepare("REPLACE INTO moment (name, at) VALUES ('known until', ?)").run(time)
+  }
+
   *#read(): Generator<StoredPresence> {
     for (const row of this.#all.iterate()) {
       yield {

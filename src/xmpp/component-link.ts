@@ -123,7 +123,7 @@ export class ComponentLink implements Link {
   #up(): void {
     this.#online = true
     this.#attempts = 0
-    this.#upSince = this.#clock.now()
+    this.#upSince = this.#clock.steady()
     this.#heard()
     this.#watch()
     this.#handler?.up()
@@ -131,7 +131,7 @@ export class ComponentLink implements Link {
 
   /** Whole stanzas count, not bytes: an unfinished one can make us deaf for as long as the server talks. */
   #heard(): void {
-    this.#heardAt = this.#clock.now()
+    this.#heardAt = this.#clock.steady()
     this.#pingedAt = null
   }
 
@@ -153,7 +153,7 @@ export class ComponentLink implements Link {
   #longestDelay(condition: string | null, wasOnline: boolean): number {
     if (condition === 'not-authorized' || condition === 'conflict') {
       // Two gateways that throw each other out are online in between; only a link that lasted starts over.
-      if (wasOnline && this.#clock.now() - this.#upSince > MAX_REFUSED_BACKOFF_MS) this.#refusals = 0
+      if (wasOnline && this.#clock.steady() - this.#upSince > MAX_REFUSED_BACKOFF_MS) this.#refusals = 0
       return Math.min(MAX_REFUSED_BACKOFF_MS, FIRST_REFUSED_BACKOFF_MS * 2 ** Math.min(this.#refusals++, 16))
     }
     return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(this.#attempts++, 16))
@@ -162,7 +162,7 @@ export class ComponentLink implements Link {
   /** A half-open connection says nothing and never ends; ask ourselves something through the server. */
   #watch(): void {
     this.#timer = this.#clock.after(TICK_MS, () => {
-      const now = this.#clock.now()
+      const now = this.#clock.steady()
       if (this.#pingedAt !== null && now - this.#pingedAt >= ANSWER_MS) {
         return this.#stream?.abort(`no answer for ${Math.round((now - this.#heardAt) / 1000)} s`)
       }

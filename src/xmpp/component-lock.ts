@@ -15,7 +15,7 @@ export class ComponentLock {
 
   /** Rejects with an Error that names the process that holds it. */
   static async acquire(service: string, domain: string, pid: number): Promise<ComponentLock> {
-    const name = `\0presence-gateway-${hash('sha256', `${domain} ${service}`)}`
+    const name = `\0presence-gateway-${hash('sha256', `${domain} ${placeOf(service)}`)}`
     const server = createServer((socket) => {
       socket.on('error', () => {})
       socket.end(String(pid))
@@ -33,6 +33,13 @@ export class ComponentLock {
   release(): void {
     this.#server?.close()
   }
+}
+
+/** The same for every spelling of this machine, and with or without the default port. */
+function placeOf(service: string): string {
+  const { hostname, port } = new URL(service)
+  const here = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/i.test(hostname)
+  return `${here ? 'localhost' : hostname.toLowerCase()}:${port || '5347'}`
 }
 
 function holder(name: string): Promise<string> {

@@ -7,7 +7,7 @@ import type { PresenceBoard } from '../presence/presence-board.js'
 import type { EjabberdApi } from './ejabberd-api.js'
 import type { IqAnswer, Link } from './link.js'
 import type { PrivilegedSource } from './privileged-source.js'
-import { type Server, serverOf } from './server-identity.js'
+import { identify, type Server } from './server-identity.js'
 import { NS, presence } from './stanzas.js'
 import type { SubscriptionSource } from './subscription-source.js'
 
@@ -22,7 +22,7 @@ export interface ReconcilerObserver {
   /** The server does not answer for a domain that we serve. */
   unanswered(domain: string, why: string): void
   /** Privileged on ejabberd without its API: nobody can know who was online before. */
-  blind(domain: string): void
+  blind(domain: string, server: Server): void
   snapshot(domain: string, sessions: number): void
   snapshotFailed(why: string, retryInMs: number): void
 }
@@ -49,7 +49,7 @@ const SNAPSHOT_RETRY_MS = 5000
 
 /**
  * Turns what was heard into what is so: after each connect it finds out, by the means that the server has, who is there
- * and who no longer is, and tells the board what is proven. FACTS: no single means works on every server.
+ * and who no longer is, and tells the board what is proven. No single means works on every server (docs/architecture.md).
  */
 export class Reconciler {
   readonly #link: Link
@@ -152,13 +152,13 @@ export class Reconciler {
 
   async #identify(domain: DomainState): Promise<void> {
     const epoch = this.#epoch
-    const answer = await this.#askHost(domain)
+    const identity = await identify(this.#link, this.#options.domains.written(domain.name))
     if (epoch !== this.#epoch || domain.server) return
-    if (answer.kind !== 'result') {
-      this.#observer.unanswered(domain.name, answer.kind === 'error' ? answer.condition : answer.kind)
+    if (identity.server === null) {
+      this.#observer.unanswered(domain.name, identity.why)
       return this.#after(PROBE_WINDOW_MS, () => void this.#identify(domain))
     }
-    domain.server = serverOf(answer.payload)
+    domain.server = identity.server
     this.#observer.identified(domain.name, domain.server)
     if (this.#privileged.has(domain.name)) {
       // Whatever was replayed came before the answer to a question that was asked after connecting.
@@ -172,7 +172,7 @@ export class Reconciler {
     domain.toProbe.clear()
     if (domain.server === 'prosody') void this.#fence(domain)
     else if (domain.server === 'ejabberd' && this.#api) this.#wantSnapshot(0)
-    else this.#observer.blind(domain.name)
+    else this.#observer.blind(domain.name, domain.server ?? 'other')
   }
 
   /** Prosody replays everybody at once; the answer to whatever is asked after that ends the replay. */
@@ -217,7 +217,10 @@ export class Reconciler {
           if (epoch !== this.#epoch) return
         }
         if (touched.has(`${from.bare}/${from.resource}`) || touched.has(`${from.bare}/`)) continue
-        this.#board.put(from.bare, from.resource ?? '', { show, text, priority, stampedAt: null, idleSince: undefined })
+        const resource = from.resource ?? ''
+        // Of several languages the API shows one of its own choice; what she said herself is better.
+        if (this.#board.saidItself(from.bare, resource, show, priority)) this.#board.confirm(from.bare, resource)
+        else this.#board.put(from.bare, resource, { show, text, priority, stampedAt: null, idleSince: undefined })
       }
       for (const [name, count] of here) {
         await this.#board.settleDomain(name, since)

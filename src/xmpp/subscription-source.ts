@@ -27,23 +27,27 @@ export class SubscriptionSource {
   readonly #domains: Domains
   readonly #subscriptions: Subscriptions
   readonly #handler: SubscriptionSourceHandler
+  readonly #active: boolean
 
+  /** `active`: whether the configuration names this source; if not, nobody is seen by it, nor asked. */
   constructor(
     link: Link,
     clock: Clock,
     domains: Domains,
     subscriptions: Subscriptions,
     handler: SubscriptionSourceHandler,
+    active: boolean,
   ) {
     this.#link = link
     this.#clock = clock
     this.#domains = domains
     this.#subscriptions = subscriptions
     this.#handler = handler
+    this.#active = active
   }
 
   has(user: BareJid): boolean {
-    return this.#subscriptions.hasGranted(user)
+    return this.#active && this.#subscriptions.hasGranted(user)
   }
 
   /** Asks her to be seen. Resolves once the asking is stored. Asking again is harmless: servers keep one request. */
@@ -52,6 +56,11 @@ export class SubscriptionSource {
     await this.#subscriptions.set(user, { consent: 'asked' })
     this.#say(user, 'subscribe')
     return 'asked'
+  }
+
+  /** Whether she declined, or took her consent back. */
+  isRefusedBy(user: BareJid): boolean {
+    return this.#subscriptions.hasRefused(user)
   }
 
   /** What a user of a served domain says about subscriptions. */
@@ -87,6 +96,7 @@ export class SubscriptionSource {
 
   /** Says to those who see us that we are there, or go; and asks again whoever has not answered. */
   async announce(type?: 'unavailable'): Promise<void> {
+    if (!this.#active) return
     let said = 0
     for (const [user, { watchesUs, consent }] of this.#subscriptions.all()) {
       if (!this.#link.online) return
@@ -101,6 +111,7 @@ export class SubscriptionSource {
 
   /** Everybody of the domain who granted. */
   *grantedIn(domain: string): Generator<BareJid> {
+    if (!this.#active) return
     for (const [user, { consent }] of this.#subscriptions.all()) {
       if (consent === 'granted' && user.endsWith(`@${domain}`)) yield user
     }

@@ -35,6 +35,12 @@ class Notebook implements PresenceStore {
     for (const stored of changed) this.kept.set(stored.user, stored)
     for (const user of gone) this.kept.delete(user)
   }
+
+  async knownUntil() {
+    return null
+  }
+
+  async saveKnownUntil(): Promise<void> {}
 }
 
 describe('PresenceWriter', () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startEjabberd } from '../support/ejabberd.js'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
@@ -116,7 +117,8 @@ for (const [name, startServer] of SERVERS) {
     it('says stale while the server is gone, and never takes that for offline', async () => {
       const alice = await login('alice', 'laptop')
       await alice.setPresence({ show: 'away', status: 'here' })
-      await untilStatus('alice', { show: 'away', freshness: 'live' })
+      // With its text: she was away before, too.
+      await untilStatus('alice', { show: 'away', text: 'here', freshness: 'live' })
       await server.kill()
       await untilStatus('alice', { show: 'away', text: 'here', freshness: 'stale' })
       assert.equal((await fetch(`${gateway.opsUrl}/readyz`)).status, 503)
@@ -137,6 +139,20 @@ for (const [name, startServer] of SERVERS) {
       await gateway.restart()
       const after = await untilStatus('alice', { show: 'offline', freshness: 'live' })
       assert.equal(after.since, before.since)
+    })
+
+    it('answers a target in absolute form, too (RFC 9112 §3.2.2)', async () => {
+      const alice = await login('alice', 'laptop')
+      await alice.setPresence({ show: 'xa' })
+      await untilStatus('alice', { show: 'xa' })
+      const { hostname, port } = new URL(gateway.url)
+      const path = 'http://presence.example.org/xmpp/status/alice@localhost.txt'
+      const body = await new Promise<string>((resolve, reject) => {
+        get({ hostname, port, path }, (response) => {
+          response.setEncoding('utf8').on('data', resolve)
+        }).on('error', reject)
+      })
+      assert.equal(body, 'xa')
     })
 
     it('drops what a user sends under another domain, and stands a stanza beyond its bounds', async () => {

@@ -34,7 +34,7 @@ describe('The configuration', () => {
     return []
   }
 
-  it('has the defaults of DESIGN.md', () => {
+  it('has the defaults of docs/architecture.md', () => {
     const { domains, ...rest } = config(SECRET)
     assert.deepEqual(
       [...domains].map(([name, { publish }]) => [name, publish]),

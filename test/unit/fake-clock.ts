@@ -18,6 +18,10 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
+  steady(): number {
+    return this.#now
+  }
+
   after(ms: number, run: () => void): Timer {
     const waiting = { at: this.#now + ms, run }
     this.#waiting.add(waiting)

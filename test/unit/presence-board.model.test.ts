@@ -100,7 +100,7 @@ const history = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 40, size: 'max' }),
 })
 
-describe('PresenceBoard beside a plain model of DESIGN.md', function () {
+describe('PresenceBoard beside a plain model', function () {
   this.timeout(Math.max(20_000, RUNS * 10))
 
   it(`shows every user alike after every step, and tells each visible change once (${RUNS} histories)`, () => {

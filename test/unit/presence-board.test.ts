@@ -213,8 +213,14 @@ describe('PresenceBoard', () => {
     })
 
     it('is nothing where a server only says that she is not there', () => {
+      board.expect(ALICE)
       board.remove(ALICE, null, null, null)
       assert.deepEqual(get(), { show: 'offline', text: null, since: null, freshness: 'live' })
+    })
+
+    it('makes nobody of whom it is only said that all of her is gone', () => {
+      board.remove(ALICE, null, null, null)
+      assert.equal(get(), null)
     })
 
     it('is the later time where she came and went unseen since it was last known', () => {
@@ -444,6 +450,19 @@ describe('PresenceBoard', () => {
     assert.equal(board.stored(ALICE)?.show, 'offline')
     board.forget(ALICE)
     assert.equal(board.stored(ALICE), null)
+  })
+
+  it('does not call stale anew what was stale before the restart', () => {
+    board.linkUp()
+    put('a')
+    const stored = board.stored(ALICE)
+    assert(stored)
+    const lastKnown = clock.now() - STALE_AFTER_MS / 2
+    const next = new PresenceBoard(clock, { resources: 32, staleAfterMs: STALE_AFTER_MS }, lastKnown)
+    next.load(stored)
+    assert.equal(next.get(ALICE, 'example.org')?.freshness, 'stale')
+    clock.pass(STALE_AFTER_MS / 2)
+    assert.equal(next.get(ALICE, 'example.org')?.freshness, 'unknown')
   })
 
   it('names who has been offline since before a time, and nobody of whom no time is known', () => {

@@ -74,11 +74,8 @@ describe('Reconciler', () => {
       subscriptions: async () => new Map(granted.map((user) => [jid(user), subscription])),
       saveSubscription: async () => {},
     })
-    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, {
-      granted() {},
-      withdrawn() {},
-      unsaved() {},
-    })
+    const handler = { granted() {}, withdrawn() {}, unsaved() {} }
+    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, true)
     reconciler = new Reconciler(
       link,
       board,
@@ -106,6 +103,13 @@ describe('Reconciler', () => {
     const payload = typeof name === 'string' ? readStanza(query) : undefined
     link.asked.shift()?.answer(typeof name === 'string' ? { kind: 'result', payload } : name)
     await clock.passing(0)
+    if (name === 'Openfire') await answerVersion(name)
+  }
+
+  async function answerVersion(name: string) {
+    const payload = readStanza(`<query xmlns='jabber:iq:version'><name>${name}</name></query>`)
+    link.asked.shift()?.answer({ kind: 'result', payload })
+    await clock.passing(0)
   }
 
   async function grant() {
@@ -131,6 +135,17 @@ describe('Reconciler', () => {
     reconciler.up()
     await clock.passing(0)
   }
+
+  it('knows a server that has a name of its own by its version', async () => {
+    await setUp()
+    await connectedBefore()
+    await grant()
+    const identity = `<query xmlns='http://jabber.org/protocol/disco#info'><identity category='server' name='Our Chat'/></query>`
+    link.asked.shift()?.answer({ kind: 'result', payload: readStanza(identity) })
+    await clock.passing(0)
+    await answerVersion('Prosody')
+    assert.deepEqual(told, ['prosody'])
+  })
 
   describe('on Prosody, privileged', () => {
     beforeEach(async () => {
@@ -200,6 +215,18 @@ describe('Reconciler', () => {
       await clock.passing(0)
       assert.equal(show(ALICE), 'offline live')
       assert.deepEqual(new Set(board.unheard(BOB, Number.POSITIVE_INFINITY)), new Set(['new', 'phone']))
+    })
+
+    it('believes her own words more than the language that the API chose', async () => {
+      board.put(ALICE, 'phone', presence({ show: 'away', text: 'Mittag' }))
+      const lunch = { ...session(ALICE, 'phone'), text: 'lunch' }
+      api.waiting[0]?.give([lunch])
+      await clock.passing(0)
+      assert.equal(board.get(ALICE, DOMAIN)?.text, 'Mittag')
+      await clock.passing(VERIFY_EVERY_MS)
+      api.waiting[1]?.give([{ ...lunch, show: 'dnd' }])
+      await clock.passing(0)
+      assert.equal(board.get(ALICE, DOMAIN)?.text, 'lunch')
     })
 
     it('tries again when the API fails, and proves nothing till then', async () => {

@@ -31,7 +31,7 @@ const NOBODY: Look = { show: 'offline', text: null, since: null }
 const SHOWS: readonly AvailableShow[] = ['chat', 'online', 'away', 'xa', 'dnd']
 
 /**
- * DESIGN.md's "Winner", "Seconds" and "Freshness" told as plainly as possible: the whole history is kept, nothing is
+ * docs/architecture.md's "Winner", "Seconds" and "Freshness" told as plainly as possible: the whole history is kept, nothing is
  * cached, everything is sorted and looked for anew at each question.
  */
 export class ReferenceBoard {
@@ -140,6 +140,8 @@ export class ReferenceBoard {
 
   remove(jid: string, name: string | null, text: string | null, at: number | null, now: number): void {
     this.#event++
+    // That all of her is gone says nothing of somebody whom nobody knows.
+    if (name === null && !this.users.has(jid)) return
     const user = this.#user(jid)
     const wasThere = user.resources.size > 0
     if (name === null) user.resources.clear()

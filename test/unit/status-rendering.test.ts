@@ -12,7 +12,7 @@ describe('A status in XML', () => {
   const open = '<presence xmlns="jabber:client" from="support@example.org">'
   const table: [string, Partial<PublishedPresence>, string][] = [
     [
-      'is DESIGN.md’s example to the byte',
+      'is docs/architecture.md’s example to the byte',
       { show: 'xa', text: 'text', since: NOW - 8_973_000 },
       `${open}<show>xa</show><status>text</status><query xmlns="jabber:iq:last" seconds="8973"/></presence>`,
     ],
