@@ -24,6 +24,7 @@ export interface ComponentStreamHandler {
 const STEP_DEADLINE_MS = 5000
 // A server that reads slower than we ask fills this; the link is given up then and starts over.
 const SEND_QUEUE_BYTES = 4 * 1024 * 1024
+const ANSWERS_WAITING_BYTES = 1024 * 1024
 const STREAMS_NS = 'http://etherx.jabber.org/streams'
 
 /**
@@ -136,6 +137,15 @@ export class ComponentStream {
     } finally {
       socket?.uncork()
     }
+    this.#letItRead()
+  }
+
+  /** While our answers pile up, nothing more is read that would have to be answered. */
+  #letItRead(): void {
+    const { socket } = this.#entity
+    if (this.#state !== 'online' || !socket || socket.writableLength < ANSWERS_WAITING_BYTES) return
+    socket.pause()
+    void this.drained().then(() => socket.resume())
   }
 
   #opened(attrs: Readonly<Record<string, string>>): void {

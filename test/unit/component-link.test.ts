@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { xml } from '@xmpp/component'
 import { ComponentLink } from '../../src/xmpp/component-link.js'
+import { iqResult } from '../../src/xmpp/stanzas.js'
 import type { XmlElement } from '../../src/xmpp/xml-element.js'
 import { freePorts } from '../support/ports.js'
 import { until } from '../support/until.js'
@@ -28,6 +29,8 @@ class Watched {
   readonly skipped: string[] = []
   readonly downs: string[] = []
   ups = 0
+  /** Answers every request. */
+  answering = false
   fraction = 0.5
   #ids = 0
 
@@ -42,7 +45,10 @@ class Watched {
   start(): this {
     this.link.start({
       up: () => this.ups++,
-      stanza: (stanza) => this.stanzas.push(stanza),
+      stanza: (stanza) => {
+        if (this.answering) this.link.send(iqResult(stanza))
+        else this.stanzas.push(stanza)
+      },
       down: (reason) => this.downs.push(reason),
     })
     return this
@@ -332,6 +338,23 @@ describe('ComponentLink', () => {
       assert(process.memoryUsage().rss - before < 100 * 1024 * 1024)
       await link.retry()
       await link.online(2)
+    })
+
+    it('stops reading while its answers pile up, and loses none of them', async () => {
+      const asked = 20_000
+      const padding = 'x'.repeat(600)
+      const { link, server } = await meet(accepting(({ socket }) => socket.pause()))
+      link.answering = true
+      await link.online()
+      const connection = server.connections[0]
+      assert(connection)
+      for (let i = 0; i < asked; i++)
+        connection.socket.write(`<iq type='get' from='a@b/c' id='flood-${i}-${padding}'><ping/></iq>`)
+      await sleep(300)
+      connection.socket.resume()
+      await until(() => connection.received.includes(`flood-${asked - 1}-${padding}"`), 10_000, 'the last answer')
+      assert.equal(connection.received.split('flood-').length - 1, asked)
+      assert.deepEqual(link.lost, [])
     })
 
     it('frees whoever waits for the drain when the link goes', async () => {
