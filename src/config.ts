@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse as parseYaml, YAMLParseError } from 'yaml'
 import * as z from 'zod'
-import { normaliseDomain, parseUserInput } from './presence/jid.js'
+import { SCHEMA } from './config-schema.js'
+import { normaliseDomain } from './presence/jid.js'
 
 /** Every fault of a configuration, each naming its key. */
 export class ConfigError extends Error {
@@ -14,145 +15,6 @@ export class ConfigError extends Error {
     this.faults = faults
   }
 }
-
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-const SIZES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
-
-/** `15m` → 900,000 ms */
-const duration = (min = 1) =>
-  z.union([z.string(), z.number()]).transform((value, context) => {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(value).trim())
-    const ms = match ? Number(match[1]) * UNITS[match[2] as keyof typeof UNITS] : Number.NaN
-    // setTimeout counts in 31 bits; only forgetAfter, which no timer counts, may be longer.
-    if (ms >= min && ms <= 36_500 * UNITS.d) return ms
-    return fault(context, `${JSON.stringify(value)} is not a duration such as 500ms, 10s, 15m, 1h, 90d`)
-  })
-
-const timerDuration = (min = 1) => duration(min).refine((ms) => ms < 2 ** 31, { error: 'is longer than 24 days' })
-
-/** `64KiB` → 65,536 */
-const size = (min: number) =>
-  z.union([z.string(), z.number()]).transform((value, context) => {
-    const match = /^(\d+)\s*(B|KiB|MiB|GiB)?$/.exec(String(value).trim())
-    const bytes = match ? Number(match[1]) * SIZES[(match[2] ?? 'B') as keyof typeof SIZES] : Number.NaN
-    if (bytes >= min && Number.isSafeInteger(bytes)) return bytes
-    return fault(context, `${JSON.stringify(value)} is not a size such as 64KiB, 1MiB (at least ${min} bytes)`)
-  })
-
-/** Numbers; a variable brings them as text. */
-const integer = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
-  z.unknown().transform((value, context) => {
-    const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
-    if (typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max) return number
-    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
-    return fault(context, `${JSON.stringify(value)} is not a whole number ${range}`)
-  })
-
-const url = (...protocols: string[]) =>
-  z
-    .string()
-    .refine(
-      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '',
-      {
-        // A URL may hold a password.
-        error: ({ input }) =>
-          `${JSON.stringify(input).replace(/\/\/[^@/]*@/, '//…@')} is not ${protocols.map((name) => `an ${name}// URL`).join(' or ')}`,
-      },
-    )
-
-const urlOrNone = () => z.union([z.literal(''), url('http:', 'https:')])
-
-const domain = () =>
-  z.string().transform((text, context) => {
-    const name = normaliseDomain(text)
-    return name ?? fault(context, `${JSON.stringify(text)} is not a domain`)
-  })
-
-const cidr = () =>
-  z.union([z.cidrv4(), z.cidrv6()], {
-    error: ({ input }) => `${JSON.stringify(input)} is not a network such as 10.0.0.0/8`,
-  })
-
-const jid = () =>
-  z.string().transform((text, context) => {
-    const parsed = parseUserInput(text)
-    return parsed.fault ? fault(context, `${JSON.stringify(text)} is not a JID such as alice@example.org`) : parsed.jid
-  })
-
-const hostPort = () =>
-  z.string().transform((text, context) => {
-    if (text === '') return null
-    const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text)
-    const port = Number(match?.[3])
-    if (match && port < 65_536) return { host: match[1] ?? match[2] ?? '', port }
-    return fault(context, `${JSON.stringify(text)} is not an address such as 127.0.0.1:9090`)
-  })
-
-const section = <T extends z.ZodRawShape>(shape: T) => z.prefault(z.strictObject(shape), {} as never)
-
-const SCHEMA = z.strictObject({
-  http: section({
-    host: z.string().min(1).default('127.0.0.1'),
-    port: integer(0, 65_535).prefault(8080),
-    publicUrl: url('http:', 'https:').default('http://localhost:8080'),
-    trustProxy: z.array(cidr()).default([]),
-  }),
-  ops: section({ listen: hostPort().prefault('127.0.0.1:9090') }),
-  xmpp: section({
-    connection: z.enum(['component', 'account']).default('component'),
-    service: url('xmpp:').default('xmpp://127.0.0.1:5347'),
-    domain: domain().prefault('presence.localhost'),
-    secret: z.string().default(''),
-    jid: z.string().default(''),
-    password: z.string().default(''),
-    sources: z
-      .array(z.enum(['privileged', 'subscription', 'roster']))
-      .min(1)
-      .default(['privileged', 'subscription', 'roster']),
-    verifyEvery: timerDuration(1000).prefault('15m'),
-    staleAfter: duration().prefault('15m'),
-    ejabberdApi: urlOrNone().default(''),
-  }),
-  domains: z
-    .record(
-      z.string(),
-      z.nullable(
-        z.strictObject({
-          publish: z.enum(['none', 'status', 'details']).default('none'),
-          roster: section({
-            upstream: z.string().default(''),
-            refreshUrl: urlOrNone().default(''),
-            refreshHost: z.string().default(''),
-          }),
-        }),
-      ),
-    )
-    .prefault({ localhost: {} }),
-  admins: z.array(jid()).default([]),
-  storage: section({ directory: z.string().min(1).default('./data') }),
-  roster: section({
-    tokens: z.array(z.string().min(1)).default([]),
-    injectComponent: z.stringbool().or(z.boolean()).default(true),
-  }),
-  signIn: section({ domains: z.enum(['served', 'any']).default('served') }),
-  outbound: section({ allowPrivate: z.array(cidr()).default([]) }),
-  limits: section({
-    stanza: size(1).prefault('64KiB'),
-    text: integer(0, 65_536).prefault(1024),
-    resources: integer(1, 1000).prefault(32),
-    forgetAfter: duration().prefault('90d'),
-    batch: integer(1, 100_000).prefault(1000),
-    changeLog: duration().prefault('1h'),
-    changeLogRows: integer(1).prefault(1_000_000),
-    streamsPerApp: integer(1).prefault(10),
-    connectionsPerAddress: integer(1).prefault(100),
-    streamBuffer: size(1).prefault('1MiB'),
-    streamLag: duration().prefault('10s'),
-    frame: size(1).prefault('64KiB'),
-    notifications: integer(1).prefault(100),
-    webhookTimeout: duration().prefault('15s'),
-  }),
-})
 
 type Parsed = z.output<typeof SCHEMA>
 
@@ -348,11 +210,6 @@ function describe(issue: z.core.$ZodIssue): string[] {
   const key = issue.path.join('.')
   if (issue.code === 'unrecognized_keys') return issue.keys.map((name) => `${key ? `${key}.` : ''}${name}: no such key`)
   return [`${key || 'the configuration'}: ${issue.message}`]
-}
-
-function fault(context: z.RefinementCtx, message: string): never {
-  context.addIssue({ code: 'custom', message })
-  return z.NEVER
 }
 
 /** The configuration of a gateway that runs already. Throws ConfigError. */

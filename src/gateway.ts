@@ -3,6 +3,7 @@ import { type Config, controlSocket } from './config.js'
 import { GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
 import { bindError, HttpServer } from './http/http-server.js'
+import { PublicView } from './http/public-view.js'
 import { StatusEndpoint } from './http/status-endpoint.js'
 import { ControlServer } from './ops/control-server.js'
 import type { Log } from './ops/log.js'
@@ -30,6 +31,7 @@ import { Reconciler } from './xmpp/reconciler.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
 import { StanzaRouter } from './xmpp/stanza-router.js'
 import { SubscriptionSource, type SubscriptionSourceHandler } from './xmpp/subscription-source.js'
+import { streamBounds } from './xmpp/xml-stream-reader.js'
 
 export const VERSION = '0.1.0'
 const FORGET_EVERY_MS = 3_600_000
@@ -135,7 +137,7 @@ export class Gateway {
         service: xmpp.service,
         domain: xmpp.domain,
         secret: xmpp.secret,
-        bounds: { elementBytes: limits.stanza, depth: 64, fatalBytes: Math.max(1024 * 1024, limits.stanza * 2) },
+        bounds: streamBounds(limits.stanza),
       },
       clock,
       { id: () => randomUUID() + randomBytes(4).toString('hex'), fraction: Math.random },
@@ -239,8 +241,9 @@ export class Gateway {
     // HTTP
     const etagKey = secret(database, 'etag', randomBytes)
     const counter = { answered: (code: number) => metrics.statusAnswers.add(code) }
-    const status = new StatusEndpoint(board, domains, publications, clock, etagKey, counter)
-    const application = createApplication({ board, domains, publications, clock, batchLimit: limits.batch, failed })
+    const view = new PublicView(board, domains, publications)
+    const status = new StatusEndpoint(view, clock, etagKey, counter)
+    const application = createApplication({ view, clock, batchLimit: limits.batch, failed })
     const http = new HttpServer(config.http, status, application.callback(), failed)
     const url = await http.start()
     this.#opened.push(() => http.stop())

@@ -6,6 +6,7 @@ import { Domains } from '../presence/domains.js'
 import { ComponentLink } from '../xmpp/component-link.js'
 import { PrivilegedSource } from '../xmpp/privileged-source.js'
 import { identify } from '../xmpp/server-identity.js'
+import { streamBounds } from '../xmpp/xml-stream-reader.js'
 import { within } from './within.js'
 
 export interface ProbedDomain extends Omit<DomainReport, 'subscribed'> {
@@ -21,7 +22,6 @@ const UP_MS = 7000
 const ANSWER_MS = 4000
 // Prosody announces privileges with the handshake, ejabberd just after it.
 const ANNOUNCEMENT_MS = 2000
-const FATAL_BYTES = 1024 * 1024
 
 /** Connects as the component for a few seconds and finds out what the server gives it. Nobody else may be connected. */
 export async function probeComponent(config: Config, clock: Clock, stop: AbortSignal): Promise<ProbeResult> {
@@ -31,7 +31,7 @@ export async function probeComponent(config: Config, clock: Clock, stop: AbortSi
   const unannounced = new Set(domains)
   const announced = new Moment<void>()
   const first = new Moment<{ reason: string | null }>()
-  const bounds = { elementBytes: config.limits.stanza, depth: 64, fatalBytes: FATAL_BYTES }
+  const bounds = streamBounds(config.limits.stanza)
   const link = new ComponentLink(
     { service, domain, secret, bounds },
     clock,

@@ -1,17 +1,13 @@
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { Clock } from '../presence/clock.js'
-import type { Domains } from '../presence/domains.js'
-import type { PresenceBoard } from '../presence/presence-board.js'
-import type { Publications } from '../presence/publication.js'
 import { faultBody, HttpFault } from './fault.js'
+import type { PublicView } from './public-view.js'
 import { statusBatch } from './routes/status-batch.js'
 import { STATUS_HEADERS, STATUS_PATH } from './status-endpoint.js'
 
 export interface ApplicationParts {
-  readonly board: PresenceBoard
-  readonly domains: Domains
-  readonly publications: Publications
+  readonly view: PublicView
   readonly clock: Clock
   readonly batchLimit: number
   /** An error that nobody expected. */
@@ -19,12 +15,12 @@ export interface ApplicationParts {
 }
 
 /** Everything that koa answers: all but the status queries. */
-export function createApplication({ board, domains, publications, clock, batchLimit, failed }: ApplicationParts): Koa {
+export function createApplication({ view, clock, batchLimit, failed }: ApplicationParts): Koa {
   const router = new Router()
   router.get('/', (ctx) => {
     ctx.body = INDEX
   })
-  router.post(STATUS_PATH, statusBatch(board, domains, publications, clock, batchLimit))
+  router.post(STATUS_PATH, statusBatch(view, clock, batchLimit))
 
   const app = new Koa()
   app.silent = true

@@ -1,19 +1,10 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../presence/clock.js'
-import type { Domains } from '../presence/domains.js'
-import type { PresenceBoard } from '../presence/presence-board.js'
-import type { Publications } from '../presence/publication.js'
 import { negotiate } from './accept.js'
-import {
-  CONTENT_TYPES,
-  type PublishedPresence,
-  publish,
-  render,
-  renderFault,
-  type StatusFault,
-} from './status-rendering.js'
-import { parseStatusTarget, type StatusFormat, type StatusTarget } from './status-url.js'
+import type { PublicView } from './public-view.js'
+import { CONTENT_TYPES, type PublishedPresence, render, renderFault, type StatusFault } from './status-rendering.js'
+import { parseStatusTarget, type StatusFormat } from './status-url.js'
 
 export const STATUS_PATH = '/xmpp/status'
 
@@ -40,25 +31,14 @@ export interface StatusCounter {
 
 /** `GET /xmpp/status/<jid>`: reads the board and nothing else, and answers before koa is asked. */
 export class StatusEndpoint {
-  readonly #board: PresenceBoard
-  readonly #domains: Domains
-  readonly #publications: Publications
+  readonly #view: PublicView
   readonly #clock: Clock
   readonly #etagKey: string
   readonly #counter: StatusCounter
 
   /** `etagKey`: secret, the same across restarts. */
-  constructor(
-    board: PresenceBoard,
-    domains: Domains,
-    publications: Publications,
-    clock: Clock,
-    etagKey: Buffer,
-    counter: StatusCounter,
-  ) {
-    this.#board = board
-    this.#domains = domains
-    this.#publications = publications
+  constructor(view: PublicView, clock: Clock, etagKey: Buffer, counter: StatusCounter) {
+    this.#view = view
     this.#clock = clock
     this.#etagKey = etagKey.toString('base64')
     this.#counter = counter
@@ -82,11 +62,11 @@ export class StatusEndpoint {
   }
 
   #get(encoded: string, request: IncomingMessage, response: ServerResponse): void {
-    const target = parseStatusTarget(encoded, this.#domains)
+    const target = parseStatusTarget(encoded, this.#view.domains)
     const format = target.suffix ?? negotiate(request.headers.accept)
     const head = request.method === 'HEAD'
     if (target.kind === 'malformed') return this.#fault(response, 400, 'jid-malformed', format, head)
-    const presence = this.#find(target)
+    const presence = target.kind === 'user' ? this.#view.of(target.jid, target.domain) : null
     if (!presence) return this.#fault(response, 404, 'item-not-found', format, head)
     if (presence.show === 'unknown') return this.#unknown(response, presence, format, head)
     const etag = this.#etag(presence, format)
@@ -97,14 +77,6 @@ export class StatusEndpoint {
       return
     }
     this.#send(response, 200, own, format, render(presence, format, this.#clock.now()), head)
-  }
-
-  #find(target: StatusTarget): PublishedPresence | null {
-    if (target.kind !== 'user') return null
-    const publication = this.#publications.of(target.jid, target.domain)
-    if (publication === 'none') return null
-    const presence = this.#board.get(target.jid, target.domain)
-    return presence && publish(this.#domains.address(target.jid), presence, publication)
   }
 
   #unknown(response: ServerResponse, presence: PublishedPresence, format: StatusFormat, head: boolean): void {

@@ -43,8 +43,8 @@ interface DomainState {
 const PROBE_WINDOW_MS = 10_000
 const PROBES_AT_ONCE = 100
 const PROBE_PAUSE_MS = 100
-// Sessions taken in before the event loop has its turn.
-const SNAPSHOT_SLICE = 2000
+// Sessions or users looked at before the event loop has its turn.
+const SLICE = 2000
 const SNAPSHOT_RETRY_MS = 5000
 
 /**
@@ -160,10 +160,7 @@ export class Reconciler {
     }
     domain.server = identity.server
     this.#observer.identified(domain.name, domain.server)
-    if (this.#privileged.has(domain.name)) {
-      // Whatever was replayed came before the answer to a question that was asked after connecting.
-      this.#cover(domain)
-    }
+    this.#cover(domain)
     void this.#probe(domain)
   }
 
@@ -206,13 +203,13 @@ export class Reconciler {
       for (const { name, server } of this.#domains.values()) {
         if (server === 'ejabberd' && this.#privileged.has(name)) here.set(name, 0)
       }
-      let slice = SNAPSHOT_SLICE
+      let slice = SLICE
       for (const { from, show, text, priority } of sessions) {
         const count = here.get(from.domain)
         if (count === undefined) continue
         here.set(from.domain, count + 1)
         if (--slice === 0) {
-          slice = SNAPSHOT_SLICE
+          slice = SLICE
           await new Promise<void>((resolve) => this.#clock.after(0, resolve))
           if (epoch !== this.#epoch) return
         }
@@ -290,7 +287,10 @@ export class Reconciler {
     const since = domain.doubted
     domain.doubted = this.#board.mark()
     let asked = 0
+    let looked = 0
     for (const user of this.#board.usersOf(domain.name)) {
+      if (++looked % SLICE === 0) await new Promise<void>((resolve) => this.#clock.after(0, resolve))
+      if (epoch !== this.#epoch) return
       for (const resource of this.#board.unheard(user, since)) {
         void this.#link
           .request(`${this.#options.domains.address(user)}/${resource}`, 'get', xml('ping', { xmlns: NS.ping }))

@@ -70,8 +70,10 @@ export class StanzaRouter implements LinkHandler {
     if (!this.#options.domains.has(said.from.domain)) return this.#counter.dropped('unserved')
     if (said.kind === 'available' || said.kind === 'unavailable') return this.#status(said)
     if (said.kind === 'probe') return this.#parts.subscriptions.probed(said.from.bare)
-    if (this.#options.sources.has('subscription')) return this.#parts.subscriptions.said(said.from.bare, said.kind)
-    this.#counter.dropped('ungranted')
+    // Who takes something back is heard whatever is configured: the source may be named again later.
+    const takesBack = said.kind === 'unsubscribe' || said.kind === 'unsubscribed'
+    if (!takesBack && !this.#options.sources.has('subscription')) return this.#counter.dropped('ungranted')
+    this.#parts.subscriptions.said(said.from.bare, said.kind)
   }
 
   #status(said: Extract<PresenceStanza, { kind: 'available' | 'unavailable' }>): void {

@@ -21,6 +21,11 @@ export interface XmlStreamBounds {
   readonly fatalBytes: number
 }
 
+/** The design's bounds, for stanzas of at most so many bytes. */
+export function streamBounds(stanzaBytes: number): XmlStreamBounds {
+  return { elementBytes: stanzaBytes, depth: 64, fatalBytes: Math.max(1024 * 1024, stanzaBytes * 2) }
+}
+
 /** Thrown by `read`: whatever comes next cannot be trusted, the stream must be closed. */
 export class XmlStreamError extends Error {
   override readonly name = 'XmlStreamError'

@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { createApplication } from '../../src/http/application.js'
 import { HttpServer } from '../../src/http/http-server.js'
+import { PublicView } from '../../src/http/public-view.js'
 import { StatusEndpoint } from '../../src/http/status-endpoint.js'
 import { Domains } from '../../src/presence/domains.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
@@ -47,9 +48,10 @@ class Service {
     const { board, clock } = this
     const counter = { answered: (code: number) => this.codes.push(code) }
     const key = secret(database, 'etag', randomBytes)
-    const status = new StatusEndpoint(board, domains, publications, clock, key, counter)
+    const view = new PublicView(board, domains, publications)
+    const status = new StatusEndpoint(view, clock, key, counter)
     const failed = (error: unknown) => this.failures.push(error)
-    const application = createApplication({ board, domains, publications, clock, batchLimit: BATCH, failed })
+    const application = createApplication({ view, clock, batchLimit: BATCH, failed })
     this.#http = new HttpServer({ host: '127.0.0.1', port: 0 }, status, application.callback(), failed)
   }
 

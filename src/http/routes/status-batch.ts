@@ -2,25 +2,17 @@ import parseBody from 'co-body'
 import type { Context } from 'koa'
 import * as z from 'zod'
 import type { Clock } from '../../presence/clock.js'
-import type { Domains } from '../../presence/domains.js'
 import { parseUserInput } from '../../presence/jid.js'
-import type { PresenceBoard } from '../../presence/presence-board.js'
-import type { Publications } from '../../presence/publication.js'
 import { HttpFault } from '../fault.js'
-import { publish, statusJson } from '../status-rendering.js'
+import type { PublicView } from '../public-view.js'
+import { statusJson } from '../status-rendering.js'
 
 const BODY = z.object({ jids: z.array(z.string()) })
 // A JID is at most 3,071 bytes (RFC 7622 §3.1); JSON may escape, but whoever asks for a thousand such is no page.
 const BYTES_PER_JID = 1100
 
 /** `POST /xmpp/status {"jids":[…]}` → `{"presences":[…]}`, in the order asked. */
-export function statusBatch(
-  board: PresenceBoard,
-  domains: Domains,
-  publications: Publications,
-  clock: Clock,
-  limit: number,
-) {
+export function statusBatch(view: PublicView, clock: Clock, limit: number) {
   return async (ctx: Context): Promise<void> => {
     const { jids } = await readBody(ctx, limit)
     const now = clock.now()
@@ -29,9 +21,8 @@ export function statusBatch(
         const parsed = parseUserInput(asked)
         const notFound = { jid: asked, error: 'item-not-found' }
         if (parsed.fault !== undefined) return notFound
-        const publication = publications.of(parsed.jid, parsed.domain)
-        const presence = publication === 'none' ? null : board.get(parsed.jid, parsed.domain)
-        return presence ? statusJson(publish(domains.address(parsed.jid), presence, publication), now) : notFound
+        const presence = view.of(parsed.jid, parsed.domain)
+        return presence ? statusJson(presence, now) : notFound
       }),
     }
   }

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import type { Element } from '@xmpp/component'
+import { Domains } from '../../src/presence/domains.js'
+import { PresenceBoard } from '../../src/presence/presence-board.js'
+import { Subscriptions } from '../../src/presence/subscriptions.js'
+import type { Link } from '../../src/xmpp/link.js'
+import { PrivilegedSource } from '../../src/xmpp/privileged-source.js'
+import { Reconciler } from '../../src/xmpp/reconciler.js'
+import { ServiceDiscovery } from '../../src/xmpp/service-discovery.js'
+import { StanzaRouter } from '../../src/xmpp/stanza-router.js'
+import { SubscriptionSource } from '../../src/xmpp/subscription-source.js'
+import { FakeClock } from './fake-clock.js'
+import { readStanza } from './read-xml.js'
+import { jid } from './users.js'
+
+const ALICE = jid('alice@example.org')
+
+describe('StanzaRouter, where subscription is not configured', () => {
+  let board: PresenceBoard
+  let subscribers: Subscriptions
+  let router: StanzaRouter
+  let dropped: string[]
+  const sent: Element[] = []
+
+  beforeEach(async () => {
+    const clock = new FakeClock()
+    const domains = new Domains(['example.org'])
+    const link: Link = {
+      address: 'presence.example.org',
+      online: true,
+      send: (stanza) => void sent.push(stanza),
+      request: async () => ({ kind: 'link-down' }),
+      drained: async () => {},
+    }
+    sent.length = 0
+    dropped = []
+    board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 60_000 })
+    board.expect(ALICE)
+    subscribers = await Subscriptions.load({
+      subscriptions: async () => new Map([[ALICE, { consent: 'granted', watchesUs: false }]]),
+      saveSubscription: async () => {},
+    })
+    const handler = { granted() {}, withdrawn: board.forget.bind(board), unsaved() {} }
+    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, false)
+    const privileged = new PrivilegedSource(domains)
+    const observer = { identified() {}, unanswered() {}, blind() {}, snapshot() {}, snapshotFailed() {} }
+    const sources = { privileged, subscriptions, api: null }
+    const reconciler = new Reconciler(link, board, clock, { domains, verifyEveryMs: 60_000 }, sources, observer)
+    const discovery = new ServiceDiscovery(link, '0', () => 0)
+    router = new StanzaRouter(
+      { board, privileged, subscriptions, reconciler, discovery },
+      { domains, sources: new Set(['privileged']), textLimit: 1024 },
+      clock,
+      { taken() {}, dropped: (reason) => dropped.push(reason) },
+    )
+  })
+
+  const says = (type: string) => router.stanza(readStanza(`<presence from='${ALICE}' type='${type}'/>`))
+
+  it('takes in no presence of who granted it once', () => {
+    router.stanza(readStanza(`<presence from='${ALICE}/phone'/>`))
+    assert.deepEqual(dropped, ['ungranted'])
+  })
+
+  it('asks and grants nothing', () => {
+    says('subscribe')
+    says('subscribed')
+    assert.deepEqual([dropped, sent], [['ungranted', 'ungranted'], []])
+  })
+
+  it('still hears who takes her consent back', () => {
+    says('unsubscribed')
+    assert.equal(subscribers.hasRefused(ALICE), true)
+    assert.equal(board.get(ALICE, 'example.org'), null)
+  })
+})
