@@ -9,26 +9,38 @@ const USERS = 100_000
 const ROUNDS = { full: 7, short: 3 }
 const PRESENCES = { full: 500_000, short: 100_000 }
 
-/** Presences a second that the gateway takes in and stores, beside a parser that does nothing with them. Each changes a user. */
+/**
+ * Presences a second that the gateway takes in and stores, and that it would take in without storing, beside parsers that do
+ * nothing with them. Each changes a user.
+ */
 export function ingest(effort: Effort): Promise<Figure[]> {
   return withParts(async (opened) => {
     const parser = opened(await Program.start('ltx-parser', 'measured'))
+    const unstored = opened(await Program.start('unstored', 'measured'))
     const gateway = opened(await BenchGateway.start())
     const count = PRESENCES[effort]
-    const round = async () => {
-      const parsed = await parser.call<number>('parse', { users: USERS, count })
-      const taken = await gateway.takeIn(count, USERS)
-      return { parsed, taken, ratio: taken / parsed }
-    }
+    const load = { users: USERS, count }
+    const round = async () => ({
+      ltx: await parser.call<number>('ltx', load),
+      xmppXml: await parser.call<number>('xmppXml', load),
+      unstored: await unstored.call<number>('takeIn', load),
+      stored: await gateway.takeIn(count, USERS),
+    })
     // The first one warms up.
     await round()
     const rounds: Awaited<ReturnType<typeof round>>[] = []
     while (rounds.length < ROUNDS[effort]) rounds.push(await round())
-    const all = (what: 'parsed' | 'taken' | 'ratio') => rounds.map((round) => round[what])
+    const all = (what: keyof (typeof rounds)[0]) => rounds.map((round) => round[what])
+    const ratio = (what: 'unstored' | 'stored', to: 'ltx' | 'xmppXml') => rounds.map((round) => round[what] / round[to])
     return [
-      medianFigure('bare ltx parser', 'presences/s', all('parsed')),
-      medianFigure('gateway, all stored', 'presences/s', all('taken')),
-      medianFigure('gateway / bare ltx parser', '×', all('ratio'), { atLeast: 0.3 }),
+      medianFigure('bare ltx parser', 'presences/s', all('ltx')),
+      medianFigure("@xmpp/xml's parser on ltx", 'presences/s', all('xmppXml')),
+      medianFigure('stream to board, not stored', 'presences/s', all('unstored')),
+      medianFigure('gateway, all stored', 'presences/s', all('stored')),
+      medianFigure('not stored / bare ltx parser', '×', ratio('unstored', 'ltx'), { atLeast: 0.45 }),
+      medianFigure('gateway / bare ltx parser', '×', ratio('stored', 'ltx'), { atLeast: 0.3 }),
+      medianFigure("not stored / @xmpp/xml's", '×', ratio('unstored', 'xmppXml')),
+      medianFigure("gateway / @xmpp/xml's", '×', ratio('stored', 'xmppXml')),
     ]
   })
 }

@@ -110,13 +110,6 @@ export class Gateway {
     const subscribers = await Subscriptions.load(new SqliteSubscriptionStore(database))
     const boardLimits = { resources: limits.resources, staleAfterMs: xmpp.staleAfter }
     const board = new PresenceBoard(clock, boardLimits, await presenceStore.knownUntil())
-    for (const stored of await presenceStore.presences()) {
-      if (domains.has(domainOf(stored.user))) board.load(stored)
-    }
-    // Known, though perhaps never seen: who chose for herself, and who let us see her; never who took that back.
-    const chosen = [...publications.chosen().keys()].filter((user) => !subscribers.hasRefused(user))
-    const granted = [...subscribers.all()].flatMap(([user, { consent }]) => (consent === 'granted' ? [user] : []))
-    for (const user of [...chosen, ...granted]) if (domains.has(domainOf(user))) board.expect(user)
     const writer = new PresenceWriter(board, presenceStore, clock, {
       failed: (error) =>
         log.error({ error: explainStorage(error) }, 'storing fails; everything is kept in memory and tried again'),
@@ -124,6 +117,11 @@ export class Gateway {
         log.info('storing works again')
       },
     })
+    await writer.load((domain) => domains.has(domain))
+    // Known, though perhaps never seen: who chose for herself, and who let us see her; never who took that back.
+    const chosen = [...publications.chosen().keys()].filter((user) => !subscribers.hasRefused(user))
+    const granted = [...subscribers.all()].flatMap(([user, { consent }]) => (consent === 'granted' ? [user] : []))
+    for (const user of [...chosen, ...granted]) if (domains.has(domainOf(user))) board.expect(user)
     writer.start()
     this.#opened.push(() => writer.stop())
     this.#forget(board)

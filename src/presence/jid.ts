@@ -72,6 +72,9 @@ export interface FullJid {
   readonly resource: string | null
 }
 
+// Mostly the next stanza is from the same domain as the last: a string that was looked up before has its hash already.
+let lastDomain = ''
+
 /**
  * The `from` of a stanza that our own server stamped. The local part is taken as it stands: the server's spelling is the
  * account. null when it is no user's JID.
@@ -82,8 +85,9 @@ export function parseStanzaJid(from: string): FullJid | null {
   const at = bare.indexOf('@')
   if (at < 1) return null
   const written = bare.slice(at + 1)
-  const domain = normaliseDomain(written)
+  const domain = written === lastDomain ? lastDomain : normaliseDomain(written)
   if (domain === null) return null
+  if (domain === written) lastDomain = domain
   if (slash === from.length - 1 || bare.length > 2 * MAX_PART_BYTES) return null
   return {
     bare: (domain === written ? bare : `${bare.slice(0, at)}@${domain}`) as BareJid,

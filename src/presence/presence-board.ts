@@ -28,9 +28,14 @@ interface User {
   offlineSince: number | null
   offlineText: string | null
   covered: Mark
+  /** The batch in which she was stored last, 0: none. */
+  batch: number
 }
 
 interface Domain {
+  readonly name: string
+  /** How the JIDs of its users end. */
+  readonly suffix: string
   readonly users: Map<BareJid, User>
   readonly eras: Eras
   covered: Mark
@@ -51,6 +56,8 @@ export class PresenceBoard {
   /** Where the present link begins; null while there is none. */
   #link: Mark | null = null
   readonly #domains = new Map<string, Domain>()
+  /** The one asked for last: mostly it is the same again, which a look at the JID's end tells without cutting it. */
+  #last: Domain | null = null
   readonly #listeners = new Set<(change: PresenceChange) => void>()
   readonly #counts: Record<Show, number> = { chat: 0, online: 0, away: 0, xa: 0, dnd: 0, offline: 0, unknown: 0 }
   #order = 0
@@ -74,16 +81,19 @@ export class PresenceBoard {
     return () => this.#listeners.delete(listener)
   }
 
+  /** What was known before this start; takes the place of what was loaded of her already. */
   load(stored: StoredPresence): void {
+    if (stored.show === 'unknown') return this.forget(stored.user)
     const user = this.#ensure(stored.user)
     user.covered = BEFORE_ALL
+    this.#counts[showOf(user)]--
+    this.#counts[stored.show]++
     if (stored.show === 'offline') {
+      user.resources = user.winner = null
       user.offlineSince = stored.shownSince
       user.offlineText = stored.text
       return
     }
-    this.#counts.offline--
-    this.#counts[stored.show]++
     user.resources = user.winner = {
       name: stored.resource ?? '',
       show: stored.show,
@@ -97,17 +107,16 @@ export class PresenceBoard {
     }
   }
 
-  /** What a restart needs to know of her; null once she is forgotten. */
-  stored(jid: BareJid): StoredPresence | null {
+  /** What a restart needs to know of her. */
+  stored(jid: BareJid): StoredPresence {
     const user = this.#find(jid)
-    if (!user) return null
-    const winner = user.winner
+    const winner = user?.winner
     if (!winner) {
       return {
         user: jid,
-        show: 'offline',
-        text: user.offlineText,
-        shownSince: user.offlineSince,
+        show: user ? 'offline' : 'unknown',
+        text: user?.offlineText ?? null,
+        shownSince: user?.offlineSince ?? null,
         idleSince: null,
         resource: null,
         priority: 0,
@@ -115,6 +124,27 @@ export class PresenceBoard {
     }
     const { show, text, shownSince, idleSince, name, priority } = winner
     return { user: jid, show, text, shownSince, idleSince, resource: name, priority }
+  }
+
+  /** She was stored in that batch. Returns the one in which she was before, 0: none that the board knows of. */
+  storedIn(jid: BareJid, batch: number): number {
+    const user = this.#find(jid)
+    if (!user) return 0
+    const before = user.batch
+    user.batch = batch
+    return before
+  }
+
+  /** Whether she is in no later batch, as far as the board knows. */
+  isLastIn(jid: BareJid, batch: number): boolean {
+    const last = this.#find(jid)?.batch
+    return last === undefined || last === 0 || last === batch
+  }
+
+  get size(): number {
+    let size = 0
+    for (const { users } of this.#domains.values()) size += users.size
+    return size
   }
 
   /** The link is up: nobody is covered yet. */
@@ -269,8 +299,8 @@ export class PresenceBoard {
     const user = this.#find(jid)
     if (!user) return
     this.#counts[showOf(user)]--
-    this.#domain(domainOf(jid)).users.delete(jid)
-    this.#tell(jid, showOf(user), 'unknown')
+    user.domain.users.delete(jid)
+    this.#tell(user, showOf(user), 'unknown')
   }
 
   /** Everybody offline since before `time` (ms since 1970). Users of whom no time is known are not among them. */
@@ -362,7 +392,7 @@ export class PresenceBoard {
     if (show === showOf(user) && text === textOf(user) && since === sinceOf(user)) return
     this.#counts[show]--
     this.#counts[showOf(user)]++
-    this.#tell(user.jid, show, showOf(user))
+    this.#tell(user, show, showOf(user))
   }
 
   /** Before anything about her is touched, so that `#elect` sees what changed. */
@@ -372,8 +402,8 @@ export class PresenceBoard {
     this.#before.since = sinceOf(user)
   }
 
-  #tell(user: BareJid, before: Show, after: Show): void {
-    const change = { user, domain: domainOf(user), before, after }
+  #tell(user: User, before: Show, after: Show): void {
+    const change = { user: user.jid, domain: user.domain.name, before, after }
     for (const listener of this.#listeners) listener(change)
   }
 
@@ -382,22 +412,33 @@ export class PresenceBoard {
     if (!domain) {
       const eras = new Eras(this.#clock, this.#limits.staleAfterMs, this.#loadedAt)
       if (this.#link !== null) eras.begin(this.#link)
-      domain = { users: new Map(), eras, covered: NEVER }
+      domain = { name, suffix: `@${name}`, users: new Map(), eras, covered: NEVER }
       this.#domains.set(name, domain)
     }
     return domain
   }
 
   #find(jid: BareJid): User | undefined {
+    if (this.#last && jid.endsWith(this.#last.suffix)) return this.#last.users.get(jid)
     return this.#domains.get(domainOf(jid))?.users.get(jid)
   }
 
   #ensure(jid: BareJid): User {
-    const domain = this.#domain(domainOf(jid))
+    const domain = this.#last && jid.endsWith(this.#last.suffix) ? this.#last : this.#domain(domainOf(jid))
+    this.#last = domain
     let user = domain.users.get(jid)
     if (!user) {
       const own = detached(jid)
-      user = { jid: own, domain, resources: null, winner: null, offlineSince: null, offlineText: null, covered: NEVER }
+      user = {
+        jid: own,
+        domain,
+        resources: null,
+        winner: null,
+        offlineSince: null,
+        offlineText: null,
+        covered: NEVER,
+        batch: 0,
+      }
       domain.users.set(own, user)
       this.#counts.offline++
     }
@@ -405,9 +446,14 @@ export class PresenceBoard {
   }
 }
 
+// Takes most texts: a buffer for each would cost more than the copy.
+const scratch = Buffer.allocUnsafeSlow(4096)
+const MAX_BYTES_A_UNIT = 3
+
 /** A copy of its own: a string cut out of what was read keeps all of that in memory. */
 function detached<T extends string>(text: T): T {
-  return Buffer.from(text).toString() as T
+  if (text.length * MAX_BYTES_A_UNIT > scratch.length) return Buffer.from(text).toString() as T
+  return scratch.toString('utf8', 0, scratch.write(text)) as T
 }
 
 function showOf(user: User): AvailableShow | 'offline' {

@@ -1,10 +1,11 @@
 import type { BareJid } from './jid.js'
-import type { AvailableShow } from './presence.js'
+import type { Show } from './presence.js'
 
 /** The last presence of one user: what a restarted gateway knows of her before the server has spoken. */
 export interface StoredPresence {
   readonly user: BareJid
-  readonly show: AvailableShow | 'offline'
+  /** `unknown`: she is forgotten, and whatever was stored of her counts no longer. */
+  readonly show: Show
   readonly text: string | null
   /** When the show last changed, or when she went offline; ms since 1970; null: never known. */
   readonly shownSince: number | null
@@ -14,16 +15,27 @@ export interface StoredPresence {
   readonly priority: number
 }
 
+/** A presence as it was stored, with the number of its batch. Numbers only grow, also across restarts; 0: it was folded. */
+export interface StoredChange {
+  readonly batch: number
+  readonly presence: StoredPresence
+}
+
 export interface PresenceStore {
-  /** In no order, each user once. */
-  presences(): Promise<Iterable<StoredPresence>>
+  /** Everything, older before newer: of several of one user the last counts. */
+  changes(): Promise<Iterable<StoredChange>>
   /**
-   * All of `changed` and `gone`, or none of it. Once resolved it survives the end of this process, however sudden;
-   * after a power cut the newest seconds may be missing, never half of a batch.
+   * Appends a batch, at most one presence of each user: all of it or nothing. Returns its number. Once resolved it survives
+   * the end of this process, however sudden; after a power cut the newest seconds may be missing, never half of a batch.
    */
-  savePresences(changed: readonly StoredPresence[], gone: readonly BareJid[]): Promise<void>
+  append(presences: readonly StoredPresence[]): Promise<number>
+  /**
+   * Folds all batches up to that number: of those in `living` it keeps one presence a user, where `isLast` says that she
+   * has none in a later batch; the others are dropped whole. As durable as a batch, and all or nothing like one.
+   */
+  fold(upTo: number, living: readonly number[], isLast: (user: BareJid, batch: number) => boolean): Promise<void>
   /** When the presences were last known to be so, ms since 1970; null: never. */
   knownUntil(): Promise<number | null>
-  /** As durable as a presence. */
+  /** As durable as a batch. */
   saveKnownUntil(time: number): Promise<void>
 }

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from './clock.js'
-import type { BareJid } from './jid.js'
+import { type BareJid, domainOf } from './jid.js'
 import type { PresenceBoard } from './presence-board.js'
-import type { PresenceStore, StoredPresence } from './presence-store.js'
+import type { PresenceStore } from './presence-store.js'
 
 export interface WriterObserver {
   /** Once when storing begins to fail; everything unsaved is kept and tried again. */
@@ -10,19 +10,36 @@ export interface WriterObserver {
   recovered(): void
 }
 
-// One transaction a tick: what one tick collects is lost by a kill in it.
+// One batch a tick: what one tick collects is lost by a kill in it.
 const TICK_MS = 5
-const USERS_PER_TRANSACTION = 2000
+const USERS_PER_BATCH = 2000
+// So many presences are kept as they came. More cost disk, and time at the next start; with fewer, who changes again soon
+// was folded in vain.
+const MIN_KEPT = 10_000
+const KEPT_PER_USER = 2
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 10_000
 
-/** Stores each changed user's presence, behind the board. Waiting: at most every user once, by name only. */
+interface Batch {
+  readonly count: number
+  /** So many of its users are in no later one. */
+  living: number
+}
+
+/**
+ * Stores each changed user's presence, behind the board. Waiting: at most every user once, by name only. What is stored
+ * is a log in batches, which it keeps from growing without end.
+ */
 export class PresenceWriter {
   readonly #board: PresenceBoard
   readonly #store: PresenceStore
   readonly #clock: Clock
   readonly #observer: WriterObserver
   #waiting = new Set<BareJid>()
+  /** Not folded yet, the oldest first. */
+  readonly #batches = new Map<number, Batch>()
+  /** Presences in all of them. */
+  #logged = 0
   #timer: Timer | null = null
   #retryMs = 0
   #writing: Promise<void> = Promise.resolve()
@@ -43,6 +60,14 @@ export class PresenceWriter {
   /** Users whose newest presence is not stored yet. */
   get waiting(): number {
     return this.#waiting.size
+  }
+
+  /** Puts on the board what was stored of the users of such domains. To be called once, before `start`. */
+  async load(isServed: (domain: string) => boolean): Promise<void> {
+    for (const { batch, presence } of await this.#store.changes()) {
+      if (isServed(domainOf(presence.user))) this.#board.load(presence)
+      if (batch > 0) this.#log(batch, [presence.user])
+    }
   }
 
   start(): void {
@@ -82,22 +107,57 @@ export class PresenceWriter {
   }
 
   async #write(): Promise<void> {
-    const changed: StoredPresence[] = []
-    const gone: BareJid[] = []
     const users: BareJid[] = []
     for (const user of this.#waiting) {
-      const stored = this.#board.stored(user)
-      if (stored) changed.push(stored)
-      else gone.push(user)
       users.push(user)
-      if (users.length === USERS_PER_TRANSACTION) break
+      if (users.length === USERS_PER_BATCH) break
     }
+    if (users.length > 0) await this.#append(users)
+    await this.#fold()
+  }
+
+  async #append(users: readonly BareJid[]): Promise<void> {
+    const presences = users.map((user) => this.#board.stored(user))
     for (const user of users) this.#waiting.delete(user)
     try {
-      await this.#store.savePresences(changed, gone)
+      this.#log(await this.#store.append(presences), users)
     } catch (error) {
       for (const user of users) this.#waiting.add(user)
       throw error
     }
+  }
+
+  #log(batch: number, users: readonly BareJid[]): void {
+    const { count = 0, living = 0 } = this.#batches.get(batch) ?? {}
+    this.#batches.set(batch, { count: count + users.length, living: living + users.length })
+    this.#logged += users.length
+    for (const user of users) {
+      const before = this.#batches.get(this.#board.storedIn(user, batch))
+      if (before) before.living--
+    }
+  }
+
+  /** The oldest batches, when there are more than are kept: those in which nobody's last presence is cost nothing. */
+  async #fold(): Promise<void> {
+    const keep = MIN_KEPT + KEPT_PER_USER * this.#board.size
+    let logged = this.#logged
+    let upTo = 0
+    let folded = 0
+    const living: number[] = []
+    for (const [number, batch] of this.#batches) {
+      if (logged - batch.count < keep || folded >= USERS_PER_BATCH) break
+      upTo = number
+      logged -= batch.count
+      if (batch.living === 0) continue
+      living.push(number)
+      folded += batch.count
+    }
+    if (upTo === 0) return
+    await this.#store.fold(upTo, living, (user, batch) => this.#board.isLastIn(user, batch))
+    for (const number of this.#batches.keys()) {
+      if (number > upTo) break
+      this.#batches.delete(number)
+    }
+    this.#logged = logged
   }
 }

@@ -17,4 +17,6 @@ export const MIGRATIONS: readonly string[] = [
    ) WITHOUT ROWID, STRICT;
    CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;`,
   'CREATE TABLE moment (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID, STRICT',
+  // What came last, in order: each batch a JSON array of rows as in `presence`, into which the oldest are folded.
+  'CREATE TABLE presence_batch (number INTEGER PRIMARY KEY AUTOINCREMENT, presences TEXT NOT NULL) STRICT',
 ]

@@ -1,6 +1,6 @@
 import type { Statement } from 'better-sqlite3'
 import type { BareJid } from '../presence/jid.js'
-import type { PresenceStore, StoredPresence } from '../presence/presence-store.js'
+import type { PresenceStore, StoredChange, StoredPresence } from '../presence/presence-store.js'
 import type { Database } from './database.js'
 
 interface Row {
@@ -13,34 +13,66 @@ interface Row {
   readonly priority: number
 }
 
+/** A presence within a batch, in the order of the columns of `presence`. */
+type Packed = readonly [
+  user: BareJid,
+  show: StoredPresence['show'],
+  text: string | null,
+  shownSince: number | null,
+  idleSince: number | null,
+  resource: string | null,
+  priority: number,
+]
+
+/**
+ * Appends each batch as one row of `presence_batch`, and folds the oldest into `presence`, which has one row a user. To
+ * write there is ten times as dear; who changes often is never written there.
+ */
 export class SqlitePresenceStore implements PresenceStore {
   readonly #database: Database
-  readonly #all: Statement<[], Row>
-  readonly #put: Statement<unknown[]>
-  readonly #remove: Statement<[string]>
+  readonly #append: Statement<[string]>
+  readonly #presencesOf: Statement<[number], string>
+  readonly #keep: Statement<unknown[]>
+  readonly #forget: Statement<[string]>
+  readonly #drop: Statement<[number]>
 
   constructor(database: Database) {
     this.#database = database
-    this.#all = database.prepare('SELECT * FROM presence')
-    this.#put = database.prepare(
-      `INSERT INTO presence (user, show, text, shown_since, idle_since, resource, priority)
-       VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (user) DO UPDATE SET show = excluded.show, text = excluded.text, shown_since = excluded.shown_since,
-         idle_since = excluded.idle_since, resource = excluded.resource, priority = excluded.priority`,
+    this.#append = database.prepare('INSERT INTO presence_batch (presences) VALUES (?)')
+    this.#presencesOf = database
+      .prepare<[number], string>('SELECT presences FROM presence_batch WHERE number = ?')
+      .pluck()
+    this.#keep = database.prepare(
+      `REPLACE INTO presence (user, show, text, shown_since, idle_since, resource, priority)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
     )
-    this.#remove = database.prepare('DELETE FROM presence WHERE user = ?')
+    this.#forget = database.prepare('DELETE FROM presence WHERE user = ?')
+    this.#drop = database.prepare('DELETE FROM presence_batch WHERE number <= ?')
   }
 
-  async presences(): Promise<Iterable<StoredPresence>> {
+  async changes(): Promise<Iterable<StoredChange>> {
     return this.#read()
   }
 
-  async savePresences(changed: readonly StoredPresence[], gone: readonly BareJid[]): Promise<void> {
+  async append(presences: readonly StoredPresence[]): Promise<number> {
+    return Number(this.#append.run(JSON.stringify(presences.map(pack))).lastInsertRowid)
+  }
+
+  async fold(
+    upTo: number,
+    living: readonly number[],
+    isLast: (user: BareJid, batch: number) => boolean,
+  ): Promise<void> {
     this.#database.transaction(() => {
-      for (const { user, show, text, shownSince, idleSince, resource, priority } of changed) {
-        this.#put.run(user, show, text, shownSince, idleSince, resource, priority)
+      for (const number of living) {
+        for (const packed of unpack(this.#presencesOf.get(number))) {
+          const [user, show] = packed
+          if (!isLast(user, number)) continue
+          if (show === 'unknown') this.#forget.run(user)
+          else this.#keep.run(...packed)
+        }
       }
-      for (const user of gone) this.#remove.run(user)
+      this.#drop.run(upTo)
     })()
   }
 
@@ -53,9 +85,9 @@ export class SqlitePresenceStore implements PresenceStore {
     this.#database.prepare("REPLACE INTO moment (name, at) VALUES ('known until', ?)").run(time)
   }
 
-  *#read(): Generator<StoredPresence> {
-    for (const row of this.#all.iterate()) {
-      yield {
+  *#read(): Generator<StoredChange> {
+    for (const row of this.#database.prepare<[], Row>('SELECT * FROM presence').iterate()) {
+      const presence = {
         user: row.user as BareJid,
         show: row.show as StoredPresence['show'],
         text: row.text,
@@ -64,6 +96,23 @@ export class SqlitePresenceStore implements PresenceStore {
         resource: row.resource,
         priority: row.priority,
       }
+      yield { batch: 0, presence }
+    }
+    const batches = this.#database.prepare<[], { number: number; presences: string }>(
+      'SELECT * FROM presence_batch ORDER BY number',
+    )
+    for (const { number, presences } of batches.iterate()) {
+      for (const [user, show, text, shownSince, idleSince, resource, priority] of unpack(presences)) {
+        yield { batch: number, presence: { user, show, text, shownSince, idleSince, resource, priority } }
+      }
     }
   }
+}
+
+function pack({ user, show, text, shownSince, idleSince, resource, priority }: StoredPresence): Packed {
+  return [user, show, text, shownSince, idleSince, resource, priority]
+}
+
+function unpack(presences: string | undefined): readonly Packed[] {
+  return presences === undefined ? [] : JSON.parse(presences)
 }

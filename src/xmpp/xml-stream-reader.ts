@@ -130,11 +130,7 @@ export class XmlStreamReader {
     if (this.#depth === 2) this.#skip = null
     if (this.#skip) return
     if (this.#depth - 1 > this.#bounds.depth) return this.#drop('too-deep')
-    const parent = this.#cursor
-    const { name, ns } = resolve(tag, parent)
-    const element = new XmlElement(name, ns, tag.attributes, parent)
-    parent?.children.push(element)
-    this.#cursor = element
+    this.#cursor = elementOf(tag, this.#cursor)
   }
 
   #text(text: string): void {
@@ -191,17 +187,15 @@ export class XmlStreamReader {
 }
 
 /** Servers declare namespaces as defaults; a prefix is looked up where one is used. */
-function resolve(tag: SaxesTagPlain, parent: XmlElement | null): { name: string; ns: string } {
-  const colon = tag.name.indexOf(':')
-  if (colon < 0) {
-    let declared = tag.attributes.xmlns
-    for (let e = parent; e && declared === undefined; e = e.parent) declared = e.attrs.xmlns
-    return { name: tag.name, ns: declared === undefined || STREAM_DEFAULTS.has(declared) ? '' : declared }
-  }
-  const prefix = `xmlns:${tag.name.slice(0, colon)}`
-  const name = tag.name.slice(colon + 1)
-  if (prefix === 'xmlns:stream') return { name, ns: STREAMS_NS }
-  let declared = tag.attributes[prefix]
-  for (let e = parent; e && declared === undefined; e = e.parent) declared = e.attrs[prefix]
-  return { name, ns: declared ?? 'unbound' }
+function elementOf(tag: SaxesTagPlain, parent: XmlElement | null): XmlElement {
+  const { name, attributes } = tag
+  const declared = attributes.xmlns
+  const inherited = parent === null ? '' : parent.defaultNs
+  const defaultNs = declared === undefined ? inherited : STREAM_DEFAULTS.has(declared) ? '' : declared
+  const colon = name.indexOf(':')
+  if (colon < 0) return new XmlElement(name, defaultNs, attributes, parent, defaultNs)
+  const prefix = `xmlns:${name.slice(0, colon)}`
+  let ns = prefix === 'xmlns:stream' ? STREAMS_NS : attributes[prefix]
+  for (let e = parent; e && ns === undefined; e = e.parent) ns = e.attrs[prefix]
+  return new XmlElement(name.slice(colon + 1), ns ?? 'unbound', attributes, parent, defaultNs)
 }

@@ -11,29 +11,40 @@ import { sqliteHome } from './contract.js'
 
 const ALICE = jid('alice@h')
 
+type PresenceFold = Parameters<PresenceStore['fold']>[2]
+
 /** Notes what it is given; fails, or waits, when told to. */
 class Notebook implements PresenceStore {
-  readonly batches: { changed: readonly StoredPresence[]; gone: readonly string[] }[] = []
+  readonly batches: (readonly StoredPresence[])[] = []
   readonly kept = new Map<string, StoredPresence>()
+  readonly folds: { upTo: number; living: readonly number[]; isLast: PresenceFold }[] = []
+  last = 0
   fails = false
   /** While set, a save ends only when it is called. */
   release: (() => void) | null = null
   slow = false
 
-  async presences() {
-    return this.kept.values()
+  async changes() {
+    return []
   }
 
-  async savePresences(changed: readonly StoredPresence[], gone: readonly string[]): Promise<void> {
+  async append(presences: readonly StoredPresence[]): Promise<number> {
     if (this.slow) {
       await new Promise<void>((resolve) => {
         this.release = resolve
       })
     }
     if (this.fails) throw new Error('disk full')
-    this.batches.push({ changed, gone })
-    for (const stored of changed) this.kept.set(stored.user, stored)
-    for (const user of gone) this.kept.delete(user)
+    if (presences.length > 0) this.batches.push(presences)
+    for (const stored of presences) {
+      if (stored.show === 'unknown') this.kept.delete(stored.user)
+      else this.kept.set(stored.user, stored)
+    }
+    return ++this.last
+  }
+
+  async fold(upTo: number, living: readonly number[], isLast: PresenceFold) {
+    this.folds.push({ upTo, living, isLast })
   }
 
   async knownUntil() {
@@ -83,7 +94,7 @@ describe('PresenceWriter', () => {
     await clock.passing(5)
     assert.equal(store.batches.length, 1)
     assert.deepEqual(
-      store.batches[0]?.changed.map(({ text }) => text),
+      store.batches[0]?.map(({ text }) => text),
       ['99'],
     )
   })
@@ -96,19 +107,89 @@ describe('PresenceWriter', () => {
     assert.equal(store.batches.length, 1)
   })
 
+  describe('keeps the log short', () => {
+    /** Each of so many users again and again, all in one batch. */
+    const change = async (count: number, text: string) => {
+      for (const user of users(count)) board.put(user, 'a', presence({ text }))
+      await clock.passing(5)
+    }
+
+    it('by dropping whole batches in which nobody is last, beyond 10,000 and two for each user', async () => {
+      for (let n = 1; n <= 7; n++) await change(2000, `${n}`)
+      assert.deepEqual(store.folds, [])
+      for (let n = 8; n <= 8; n++) await change(2000, `${n}`)
+      assert.deepEqual(
+        store.folds.map(({ upTo, living }) => [upTo, living]),
+        [[1, []]],
+      )
+    })
+
+    it('by folding of the others what is in no later one', async () => {
+      await change(2000, '1')
+      board.forget(jid('u0@h'))
+      for (let n = 2; n <= 12; n++) await change(1999, `${n}`)
+      const [fold] = store.folds
+      assert(fold)
+      assert.deepEqual([fold.upTo, fold.living], [1, [1]])
+      assert.equal(fold.isLast(jid('u1999@h'), 1), true)
+      assert.equal(fold.isLast(jid('u1@h'), 1), false)
+      // Nobody knows her: then what was stored last counts.
+      assert.equal(fold.isLast(jid('stranger@h'), 1), true)
+    })
+
+    it('also of what was there at the start', async () => {
+      const real = sqliteHome((database) => new SqlitePresenceStore(database)).open(directory())
+      const stored = async () => [...(await real.store.changes())]
+      try {
+        for (let n = 1; n <= 12; n++) {
+          await real.store.append(users(1000).map((user) => ({ ...board.stored(user), show: 'away', text: `${n}` })))
+        }
+        await real.store.append([{ ...board.stored(ALICE), show: 'dnd' }])
+        board.linkUp()
+        const writer = writerTo(real.store)
+        await writer.load((domain) => domain === 'h')
+        assert.equal(board.get(jid('u7@h'), 'h')?.text, '12')
+        board.put(ALICE, 'a', presence({ text: 'new' }))
+        await clock.passing(5)
+        assert.equal((await stored()).length, 12_002)
+        for (let n = 13; n <= 20; n++) await change(1000, `${n}`)
+        // 10,000 and two for each of 1,001 users are 12,002.
+        const left = await stored()
+        assert(left.length <= 13_002 && left.length >= 12_002, `${left.length}`)
+        assert.equal(left.filter(({ presence }) => presence.user === ALICE).length, 2)
+        await writer.stop()
+      } finally {
+        real.close()
+      }
+    })
+  })
+
+  it('counts what was stored before a user was forgotten as her last, when she is there again with nothing new', async () => {
+    board.put(ALICE, 'a', presence())
+    await clock.passing(5)
+    board.forget(ALICE)
+    await clock.passing(5)
+    board.expect(ALICE)
+    assert.equal(board.isLastIn(ALICE, 2), true)
+  })
+
   it('removes whom the board forgot', async () => {
     board.put(ALICE, 'a', presence())
     await clock.passing(5)
     board.forget(ALICE)
     await clock.passing(5)
-    assert.deepEqual(store.batches[1], { changed: [], gone: [ALICE] })
+    assert.deepEqual(
+      store.batches[1]?.map(({ user, show }) => [user, show]),
+      [[ALICE, 'unknown']],
+    )
+    assert(!store.kept.has(ALICE))
   })
 
   it('stores many users a slice at a time', async () => {
     for (const user of users(5000)) board.put(user, 'a', presence())
     await clock.passing(100)
     assert.equal(store.kept.size, 5000)
-    assert(store.batches.every(({ changed }) => changed.length <= 2000))
+    assert(store.batches.every(({ length }) => length <= 2000))
   })
 
   it('keeps everything while the store fails, says so once, and once more when all is stored', async () => {
@@ -132,10 +213,10 @@ describe('PresenceWriter', () => {
   it('tries at most twice a second while the store fails, and at least each 10 s', async () => {
     store.fails = true
     let tries = 0
-    const save = store.savePresences.bind(store)
-    store.savePresences = (changed, gone) => {
+    const append = store.append.bind(store)
+    store.append = (presences) => {
       tries++
-      return save(changed, gone)
+      return append(presences)
     }
     board.put(ALICE, 'a', presence())
     for (let i = 0; i < 600; i++) {
@@ -168,7 +249,7 @@ describe('PresenceWriter', () => {
       real.empty()
       await clock.passing(60_000)
       assert(!writer.failing)
-      assert.equal([...(await real.store.presences())].length, 3000)
+      assert.equal([...(await real.store.changes())].length, 3000)
     } finally {
       real.close()
     }
@@ -222,8 +303,8 @@ describe('PresenceWriter', () => {
     // As another process would find it, with this one's database still open.
     const other = openDatabase(directory())
     try {
-      const [stored] = await new SqlitePresenceStore(other).presences()
-      assert.deepEqual(stored, board.stored(ALICE))
+      const [stored] = await new SqlitePresenceStore(other).changes()
+      assert.deepEqual(stored?.presence, board.stored(ALICE))
     } finally {
       other.close()
       database.close()

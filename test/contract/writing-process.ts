@@ -26,13 +26,11 @@ if (what === 'lock') {
     if (what === 'presences') {
       // Two users a batch: a half of one must never be found.
       const rest = { show: 'away', text: `${n}`, shownSince: n, idleSince: null, resource: 'r', priority: 0 } as const
-      await presences.savePresences(
-        [
-          { user, ...rest },
-          { user: jid(`twin${n}@example.org`), ...rest },
-        ],
-        [],
-      )
+      const batch = await presences.append([
+        { user, ...rest },
+        { user: jid(`twin${n}@example.org`), ...rest },
+      ])
+      await presences.fold(batch - 100, [batch - 100], () => true)
     } else if (what === 'choices') {
       await publications.saveChoice(user, 'details')
     } else {

@@ -77,7 +77,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const stored: fc.Arbitrary<Omit<StoredPresence, 'user'>> = fc.oneof(
   fc.record({
-    show: show as fc.Arbitrary<StoredPresence['show']>,
+    show: show as fc.Arbitrary<Show>,
     text,
     shownSince: fc.option(fc.integer({ min: 0, max: BOOT })),
     idleSince: fc.option(fc.integer({ min: 0, max: BOOT })),
@@ -85,7 +85,7 @@ const stored: fc.Arbitrary<Omit<StoredPresence, 'user'>> = fc.oneof(
     priority: fc.integer({ min: -128, max: 127 }),
   }),
   fc.record({
-    show: fc.constant('offline' as const),
+    show: fc.constantFrom('offline' as const, 'unknown' as const),
     text,
     shownSince: fc.option(fc.integer({ min: 0, max: BOOT })),
     idleSince: fc.constant(null),
@@ -96,7 +96,7 @@ const stored: fc.Arbitrary<Omit<StoredPresence, 'user'>> = fc.oneof(
 
 const history = fc.record({
   resources: fc.constantFrom(1, 2, 3, 32),
-  loaded: fc.array(stored, { maxLength: 2 }),
+  loaded: fc.array(stored, { maxLength: 5 }),
   steps: fc.array(step, { minLength: 1, maxLength: 40, size: 'max' }),
 })
 
@@ -124,7 +124,7 @@ function replay({
   const told: { user: string; before: Show; after: Show }[] = []
   board.onChange(({ user, before, after }) => told.push({ user, before, after }))
   for (const [index, rest] of loaded.entries()) {
-    const presence = { user: USERS[index] ?? jid(''), ...rest }
+    const presence = { user: USERS[index % 2] ?? jid(''), ...rest }
     board.load(presence)
     model.load(presence, BOOT)
   }

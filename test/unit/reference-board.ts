@@ -52,6 +52,8 @@ export class ReferenceBoard {
   }
 
   load(stored: StoredPresence, now: number): void {
+    this.users.delete(stored.user)
+    if (stored.show === 'unknown') return
     const user = this.#user(stored.user)
     user.loaded = true
     if (stored.show === 'offline') {

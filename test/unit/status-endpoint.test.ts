@@ -68,7 +68,7 @@ class Service {
       new SqlitePublicationStore(database),
     )
     const service = new Service(database, publications, domains)
-    for (const stored of await new SqlitePresenceStore(database).presences()) service.board.load(stored)
+    for (const { presence } of await new SqlitePresenceStore(database).changes()) service.board.load(presence)
     service.#url = await service.#http.start()
     return service
   }
@@ -80,9 +80,7 @@ class Service {
 
   /** As PresenceWriter would. */
   async save(user = ALICE): Promise<void> {
-    const stored = this.board.stored(user)
-    assert(stored)
-    await new SqlitePresenceStore(this.#database).savePresences([stored], [])
+    await new SqlitePresenceStore(this.#database).append([this.board.stored(user)])
   }
 
   ask(

@@ -7,3 +7,14 @@ declare module '@xmpp/xml/lib/Parser.js' {
   }
   export = Parser
 }
+
+declare module 'ltx' {
+  import type { EventEmitter } from 'node:events'
+
+  /** Reads one document and keeps all of it. */
+  export class Parser extends EventEmitter {
+    readonly tree: { readonly children: readonly unknown[] } | undefined
+    write(text: string): void
+    end(): void
+  }
+}
