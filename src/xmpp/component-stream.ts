@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { type Component, component, type Element, xml } from '@xmpp/component'
 import type { Clock, Timer } from '../presence/clock.js'
 import type { XmlElement } from './xml-element.js'
@@ -137,15 +138,19 @@ export class ComponentStream {
     } finally {
       socket?.uncork()
     }
-    this.#letItRead()
+    if (socket) this.#rest(socket)
   }
 
-  /** While our answers pile up, nothing more is read that would have to be answered. */
-  #letItRead(): void {
-    const { socket } = this.#entity
-    if (this.#state !== 'online' || !socket || socket.writableLength < ANSWERS_WAITING_BYTES) return
+  /**
+   * One packet a turn of the event loop: libuv would hand over 32 full ones (2 MiB) before anybody else has a turn. And
+   * none while our answers pile up, for it would have to be answered, too.
+   */
+  #rest(socket: Socket): void {
     socket.pause()
-    void this.drained().then(() => socket.resume())
+    setImmediate(() => {
+      if (socket.writableLength < ANSWERS_WAITING_BYTES) socket.resume()
+      else void this.drained().then(() => socket.resume())
+    })
   }
 
   #opened(attrs: Readonly<Record<string, string>>): void {

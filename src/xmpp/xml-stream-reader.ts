@@ -34,6 +34,7 @@ export class XmlStreamError extends Error {
 /** The namespaces in which servers and components write stanzas; read as the stream's own, ''. */
 const STREAM_DEFAULTS = new Set(['jabber:component:accept', 'jabber:client', 'jabber:server'])
 const STREAMS_NS = 'http://etherx.jabber.org/streams'
+const NO_ATTRIBUTES = {}
 
 /**
  * An XMPP stream (RFC 6120 §4) as elements. Strict: everything that is not well-formed, and what RFC 6120 §11.1 forbids
@@ -128,8 +129,12 @@ export class XmlStreamReader {
       return this.#handler.opened(tag.attributes)
     }
     if (this.#depth === 2) this.#skip = null
-    if (this.#skip) return
-    if (this.#depth - 1 > this.#bounds.depth) return this.#drop('too-deep')
+    if (!this.#skip && this.#depth - 1 > this.#bounds.depth) this.#drop('too-deep')
+    if (this.#skip) {
+      // The parser keeps every open tag for its name; what else is in it takes most of the memory.
+      tag.attributes = NO_ATTRIBUTES
+      return
+    }
     this.#cursor = elementOf(tag, this.#cursor)
   }
 

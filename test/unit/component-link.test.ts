@@ -4,9 +4,6 @@ import { xml } from '@xmpp/component'
 import { ComponentLink } from '../../src/xmpp/component-link.js'
 import { iqResult } from '../../src/xmpp/stanzas.js'
 import type { XmlElement } from '../../src/xmpp/xml-element.js'
-import { freePorts } from '../support/ports.js'
-import { until } from '../support/until.js'
-import { FakeClock } from './fake-clock.js'
 import {
   ACCEPTED,
   accepting,
@@ -15,7 +12,10 @@ import {
   HEADER,
   HostileServer,
   STREAM_END,
-} from './hostile-server.js'
+} from '../support/hostile-server.js'
+import { freePorts } from '../support/ports.js'
+import { until } from '../support/until.js'
+import { FakeClock } from './fake-clock.js'
 
 const DOMAIN = 'presence.example.org'
 const BOUNDS = { elementBytes: 64 * 1024, depth: 64, fatalBytes: 1024 * 1024 }
@@ -338,6 +338,24 @@ describe('ComponentLink', () => {
       assert(process.memoryUsage().rss - before < 100 * 1024 * 1024)
       await link.retry()
       await link.online(2)
+    })
+
+    it('lets everything else have its turn after each packet, however much there is to read', async () => {
+      let turn = 0
+      const turns = new Map<number, number>()
+      let counting = setImmediate(function count() {
+        turn++
+        counting = setImmediate(count)
+      })
+      const { link } = await meet(
+        accepting(({ socket }) => socket.write(`<message>${'x'.repeat(1000)}</message>`.repeat(8000))),
+      )
+      link.stanzas.push = () => turns.set(turn, (turns.get(turn) ?? 0) + 1).size
+      const taken = () => [...turns.values()].reduce((sum, count) => sum + count, 0)
+      await until(() => taken() === 8000, 10_000, 'all stanzas')
+      clearImmediate(counting)
+      // A packet is 64 KiB; without turns libuv reads 32 of them.
+      assert(Math.max(...turns.values()) <= 2 * 65, `${Math.max(...turns.values())} stanzas in one turn`)
     })
 
     it('stops reading while its answers pile up, and loses none of them', async () => {

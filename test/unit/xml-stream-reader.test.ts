@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import type { XmlElement } from '../../src/xmpp/xml-element.js'
 import { type XmlStreamBounds, XmlStreamError, XmlStreamReader } from '../../src/xmpp/xml-stream-reader.js'
@@ -491,4 +493,20 @@ describe('XmlStreamReader', () => {
       }
     })
   })
+
+  it('keeps little of what is far too deep, until it is too much', () => {
+    const reading = readAll(`${HEADER}<m>`)
+    const before = heapInUse()
+    for (let piece = 0; piece < 15; piece++) reading.read('<abc>'.repeat(13_000))
+    const more = heapInUse() - before
+    assert(more < 40 * 1024 * KIB, `${more} bytes more`)
+    assert.throws(() => reading.read('<abc>'.repeat(13_000)).read('<abc>'.repeat(13_000)), XmlStreamError)
+  })
 })
+
+/** After all garbage is gone. */
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().heapUsed
+}

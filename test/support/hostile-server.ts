@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { until } from './until.js'
 
 export const HEADER =
   `<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams' ` +
@@ -46,6 +47,14 @@ export class HostileServer {
 
   get open(): number {
     return this.#open.size
+  }
+
+  /** The newest connection, once it has authenticated. */
+  accepted(): Promise<Connection> {
+    return until(() => {
+      const connection = this.connections.at(-1)
+      return connection?.received.includes('</handshake>') && connection
+    })
   }
 
   get service(): string {
