@@ -1,6 +1,7 @@
-// npm run bench [-- status ingest memory latency]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
+// npm run bench [-- status ingest memory latency flood]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
 import { loadavg } from 'node:os'
 import { relative } from 'node:path'
+import { flood } from './flood.js'
 import { ingest } from './ingest.js'
 import { latency } from './latency.js'
 import { memory } from './memory.js'
@@ -10,7 +11,7 @@ import type { Figure } from './support/figure.js'
 import { saveResults } from './support/save-results.js'
 import { table } from './support/table.js'
 
-const BENCHES = new Map(Object.entries({ status, ingest, memory, latency }))
+const BENCHES = new Map(Object.entries({ status, ingest, memory, latency, flood }))
 
 // Whatever was started ends with this process; 'exit' is what it listens for.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))

@@ -23,6 +23,8 @@ const onlineOnce = new Promise<void>((resolve) => {
   online = resolve
 })
 let sent = 0
+/** So many users are there when the gateway connects next. */
+let replay = 0
 let pings = 0
 const pongs = new Map<string, () => void>()
 
@@ -43,6 +45,50 @@ answerCalls({
   },
 
   changeSteadily,
+
+  async say(stanza: string): Promise<void> {
+    await write(stanza)
+    await ping()
+  },
+
+  /** Cuts the link; so many users are there again when the gateway is back. Done when they have been taken in. */
+  async comeBack(users: number): Promise<void> {
+    const back = new Promise<void>((resolve) => {
+      online = resolve
+    })
+    replay = users
+    socket?.destroy()
+    await back
+    await ping()
+  },
+
+  /** Everybody leaves, and returns. */
+  async leaveAndReturn(users: number): Promise<void> {
+    for (const chunk of presenceChunks(sent, users, users))
+      await write(chunk.replaceAll(' to=', " type='unavailable' to="))
+    for (const chunk of presenceChunks(sent, users, users)) await write(chunk)
+    sent += users
+    await ping()
+  },
+
+  /** Each second so many users say so much at once, in stanzas of such a size. */
+  async burst({ users, bytes, stanzaBytes, seconds }: Burst): Promise<void> {
+    const presences = Array.from(
+      { length: users },
+      (_, user) =>
+        `<presence from='user${user}@${SYNTHETIC_DOMAIN}/burst' to='presence.localhost'>` +
+        `<status>${user}${'😀'.repeat(stanzaBytes / 4)}</status></presence>`,
+    )
+    for (let second = 0; second < seconds; second++) {
+      const next = sleep(1000)
+      // Each says something else than before.
+      for (let said = 0; said < bytes; said += stanzaBytes) {
+        for (const presence of presences) await write(presence.replace('<status>', `<status>${second} ${said} `))
+      }
+      await next
+    }
+    await ping()
+  },
 })
 
 function accept(connection: Socket): void {
@@ -64,6 +110,10 @@ function element({ name, attrs, children }: XmlElement): void {
   const { type, id = '', from, to } = attrs
   if (name === 'handshake') {
     socket?.write(`<handshake/>${PRIVILEGE}`)
+    // At once, so that whatever is answered is answered after it.
+    for (const chunk of presenceChunks(sent, replay, replay)) socket?.write(chunk)
+    sent += replay
+    replay = 0
     online()
   } else if (name === 'iq' && type === 'get') {
     const payload = children[0]?.name === 'query' ? INFO : ''
@@ -84,6 +134,13 @@ async function ping(): Promise<void> {
   )
   await pong
   pongs.delete(id)
+}
+
+interface Burst {
+  readonly users: number
+  readonly bytes: number
+  readonly stanzaBytes: number
+  readonly seconds: number
 }
 
 interface Steadily {

@@ -5,6 +5,8 @@ import { Program } from './program.js'
 import { SYNTHETIC_DOMAIN } from './synthetic-presence.js'
 
 const STORED_WITHIN_MS = 120_000
+// The lag of prom-client is the time between two of its looks at the clock, which are so far apart without any.
+const LOOKS_EVERY_MS = 10
 
 /** The real gateway as a process, linked to a synthetic server that says what it is told to. */
 export class BenchGateway {
@@ -61,13 +63,46 @@ export class BenchGateway {
     return this.#server.call('changeSteadily', { ...pace, statusUrl: this.statusUrl })
   }
 
+  say(stanza: string): Promise<void> {
+    return this.#server.call('say', stanza)
+  }
+
+  /** See comeBack in bench/programs/xmpp-server.ts. */
+  comeBack(users: number): Promise<void> {
+    return this.#server.call('comeBack', users)
+  }
+
+  /** See leaveAndReturn in bench/programs/xmpp-server.ts. */
+  leaveAndReturn(users: number): Promise<void> {
+    return this.#server.call('leaveAndReturn', users)
+  }
+
+  /** See burst in bench/programs/xmpp-server.ts. */
+  burst(burst: { users: number; bytes: number; stanzaBytes: number; seconds: number }): Promise<void> {
+    return this.#server.call('burst', burst)
+  }
+
+  /** How late, in ms, the event loop was for what was due, since this was asked last. */
+  async lag(): Promise<{ p99: number; max: number }> {
+    const metrics = await this.#metrics()
+    const late = (which: string) => read(metrics, `nodejs_eventloop_lag_${which}_seconds`) * 1000 - LOOKS_EVERY_MS
+    return { p99: late('p99'), max: late('max') }
+  }
+
   async stop(): Promise<void> {
     await this.#gateway.stop()
     await this.#server.stop()
   }
 
   async #metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.#gateway.opsUrl}/metrics`)).text()
-    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
+    return read(await this.#metrics(), name)
   }
+
+  async #metrics(): Promise<string> {
+    return (await fetch(`${this.#gateway.opsUrl}/metrics`)).text()
+  }
+}
+
+function read(metrics: string, name: string): number {
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1])
 }
