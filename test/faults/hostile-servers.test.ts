@@ -17,8 +17,9 @@ const BACK_WITHIN_MS = 10_000
 const LEFT_WITHIN_MS = 8000
 const SLOWLY_LEFT_WITHIN_MS = 46_000
 const MIB = 1024 * 1024
-const MORE_MEMORY = 100 * MIB
-const MORE_MEMORY_AT_TIMES = 250 * MIB
+// What the collector of garbage takes its time for is not what is held: with a small heap it must come, or the process ends.
+const HEAP_MIB = 96
+const MORE_MEMORY = 128 * MIB
 
 describe('one gateway, among hostile servers', function () {
   this.timeout(SLOWLY_LEFT_WITHIN_MS + BACK_WITHIN_MS + 10_000)
@@ -40,6 +41,7 @@ describe('one gateway, among hostile servers', function () {
   before(async () => {
     server = await HostileServer.start((connection) => behave(connection))
     gateway = await startGateway({
+      env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` },
       config: {
         xmpp: { service: server.service, domain: COMPONENT, secret: 'secret' },
         domains: { [DOMAIN]: { publish: 'details' } },
@@ -82,12 +84,9 @@ describe('one gateway, among hostile servers', function () {
     assert.equal(server.connections.at(-1), connection, 'it connected again')
   }
 
-  it('holds no more memory after them than before, by more than a stated bound', () => {
-    const pid = gateway.pid ?? 0
-    const [now, peak] = [residentMemory(pid), residentMemory(pid, true)]
-    const told = `${mib(memoryBefore)} before, ${mib(now)} now, ${mib(peak)} at most`
-    assert(now - memoryBefore <= MORE_MEMORY, told)
-    assert(peak - memoryBefore <= MORE_MEMORY_AT_TIMES, told)
+  it('needs no more memory for them than before, but for a stated bound', () => {
+    const peak = residentMemory(gateway.pid ?? 0, true)
+    assert(peak - memoryBefore <= MORE_MEMORY, `${mib(memoryBefore)} before, ${mib(peak)} at most`)
   })
 
   it('was there all the time, and met nothing that it had not expected', async () => {

@@ -63,6 +63,8 @@ for (const { what, of, sources, said, counted } of cases) {
     before(async () => {
       server = await HostileServer.start(prosodyLike(said))
       gateway = await startGateway({
+        // So that garbage is not taken for what is kept.
+        env: { NODE_OPTIONS: '--max-old-space-size=64' },
         config: {
           xmpp: { service: server.service, domain: COMPONENT, secret: 'secret', sources },
           domains: { [DOMAIN]: { publish: 'details' }, [OTHER]: { publish: 'details' } },
