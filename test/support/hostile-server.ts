@@ -72,7 +72,10 @@ export function accepting(then: (connection: Connection) => void = () => {}): (c
   return (connection) => {
     const { socket } = connection
     let step = 0
-    socket.on('data', () => {
+    let end = ''
+    socket.on('data', (data) => {
+      // All that was received can be megabytes, too much to look through each time.
+      end = end.slice(-STREAM_END.length) + data
       if (step === 0 && connection.received.includes('<stream:stream')) {
         step = 1
         socket.write(HEADER)
@@ -82,7 +85,7 @@ export function accepting(then: (connection: Connection) => void = () => {}): (c
         socket.write(ACCEPTED)
         then(connection)
       }
-      if (connection.received.includes(STREAM_END)) socket.end(STREAM_END)
+      if (end.includes(STREAM_END)) socket.end(STREAM_END)
     })
   }
 }
