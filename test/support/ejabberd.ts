@@ -5,6 +5,7 @@ import { stringify } from 'yaml'
 import { Child } from './child.js'
 import { PASSWORD } from './password.js'
 import { REPOSITORY } from './repository.js'
+import { until } from './until.js'
 import { XmppServer, type XmppServerOptions } from './xmpp-server.js'
 
 const MISSING = 'ejabberd is not installed: apt-get install -y --no-install-recommends ejabberd'
@@ -44,7 +45,7 @@ class Ejabberd extends XmppServer {
 
   static async create(options: EjabberdOptions): Promise<Ejabberd> {
     const server = new Ejabberd(options, await XmppServer.findPlace('ejabberd'))
-    server.#libraries = await findLibraries()
+    server.#libraries = await findEjabberdLibraries()
     await writeFile(server.#configFile, stringify(server.#config(options)))
     return server.begin()
   }
@@ -59,9 +60,17 @@ class Ejabberd extends XmppServer {
 
   override async register(user: string, password = PASSWORD, domain = this.domain): Promise<void> {
     const extra = ['-extra', this.#node, 'register', user, domain, password]
-    const command = this.#erl(controlNode(), [...HIDDEN, '-s', 'ejabberd_ctl', ...extra])
-    const { code } = await command.exited
-    if (code !== 0) throw new Error(`ejabberd register ${user} ${domain} ended with ${code}: ${command.output}`)
+    // ejabberd listens before the table of its accounts is there.
+    await until(
+      async () => {
+        const command = this.#erl(controlNode(), [...HIDDEN, '-s', 'ejabberd_ctl', ...extra])
+        const { code } = await command.exited
+        if (code !== 0) throw new Error(`ended with ${code}: ${command.output}`)
+        return true
+      },
+      5_000,
+      `ejabberd register ${user} ${domain}`,
+    )
   }
 
   /** Mnesia keeps the last seconds in memory only; accounts and rosters shall survive here. */
@@ -123,7 +132,7 @@ class Ejabberd extends XmppServer {
 }
 
 /** Where this system keeps ejabberd's code, as its own start script says: it differs by architecture. */
-async function findLibraries(): Promise<string> {
+export async function findEjabberdLibraries(): Promise<string> {
   for (const directory of new Set([...(process.env.PATH ?? '').split(':'), '/usr/sbin'])) {
     const script = await readFile(join(directory, 'ejabberdctl'), 'utf8').catch(() => '')
     const libraries = /^ERL_LIBS=['"]?([^'"\n]+)/m.exec(script)?.[1]
