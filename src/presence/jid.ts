@@ -1,13 +1,13 @@
 import { domainToASCII } from 'node:url'
 
 declare const bareJid: unique symbol
-/** `local@domain`: the local part as the server normalises it, the domain as A-labels. The key for a user, everywhere. */
+/** `local@domain`: the local part as the server itself spells it, the domain as A-labels. The key for a user, everywhere. */
 export type BareJid = string & { readonly [bareJid]: true }
 
 export type JidFault =
   /** No server can have such an account: RFC 7622 forbids it. */
   | 'malformed'
-  /** A server might fold this to another spelling, and not each to the same: nobody is looked up under it. */
+  /** A server might fold this to another spelling, and not each to the same: nobody is kept or looked up under it. */
   | 'ambiguous'
 
 export type ParsedJid =
@@ -20,30 +20,45 @@ const MAX_PART_BYTES = 1023
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what is refused here.
 const FORBIDDEN_IN_LOCAL = /["&'/:<>@\s\u0000-\u001f\u007f-\u009f\ufffe\uffff]|\p{Cs}/u
 const PLAIN_LOCAL = /^[a-z0-9._~!#$%()*+,;=?[\\\]^`{|}-]+$/
-// Letters whose lower case every version of Unicode agrees upon: Latin-1, Latin Extended-A and -B's start, Greek, Cyrillic.
-const FOLDABLE = /[A-Z\u00c0-\u00d6\u00d8-\u00de\u0100-\u017e\u0386-\u03ab\u0400-\u042f]/gu
+// Capitals whose lower case nodeprep (Unicode 3.2) and every version since agree upon: Latin, Greek, Cyrillic, Armenian,
+// Deseret. Between them are small letters, which stay. U+04C0 had no small letter then.
+const FOLDABLE =
+  /[A-Z\u00c0-\u00d6\u00d8-\u00de\u0100-\u0232\u0386-\u03ab\u03d8-\u03ee\u0400-\u04bf\u04c1-\u04f5\u04f8\u0500-\u050e\u0531-\u0556\u1e00-\u1e95\u1ea0-\u1ef9\u1f08-\u1ffc\u{10400}-\u{10425}]/gu
+// Looked for where all is decomposed: ß, ς, iota subscript and the Mongolian hyphen, which nodeprep writes ss, σ, ι and not
+// at all, while RFC 7622 lets them stand; ∕, because ejabberd keeps the capital of ㏆ (C∕kg), and C∕kg is another's.
+const UNSETTLED = /[\u0345\u00df\u03c2\u1806\u2215]/
 // Joiners, directional marks, variation selectors, tags: servers drop them, which makes two spellings of one account.
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}|\p{Cf}/u
+// Nameprep writes them ss, σ and not at all, IDNA 2008 lets them stand: two domains (UTS #46 §4.1, "deviation characters").
+const UNSETTLED_IN_DOMAIN = /[\u00df\u1e9e\u03c2\u200c\u200d]/
+// RFC 3454 table B.1: what resourceprep drops.
+const DROPPED_IN_RESOURCE = /[\u034f\u180b-\u180d\ufe00-\ufe0f\u00ad\u1806\u200b-\u200d\u2060\ufeff]/g
+const ASCII = /^[ -~]*$/
 const LABELS = /^(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
 
 /**
- * A bare JID as somebody typed it, turned into the key under which the server's own JIDs are kept.
+ * A bare JID as somebody typed it, turned into the key of the account.
  *
  * Prosody and ejabberd fold with nodeprep (RFC 6122), which knows Unicode 3.2 only; we fold only where every version of
- * Unicode agrees with it and look up everything else as it stands. So a spelling either reaches the account that the
- * server would have reached, or none.
+ * Unicode agrees with it, and refuse as ambiguous what they would change in any other way. So a spelling either reaches the
+ * account that the server would have reached, or none.
  */
 export function parseBareJid(local: string, domain: string): ParsedJid {
   const host = normaliseDomain(domain)
   if (host === null || local === '') return { fault: 'malformed' }
-  if (PLAIN_LOCAL.test(local) && local.length <= MAX_PART_BYTES)
-    return { jid: `${local}@${host}` as BareJid, domain: host }
+  if (isPlainLocal(local)) return { jid: `${local}@${host}` as BareJid, domain: host }
   if (FORBIDDEN_IN_LOCAL.test(local) || Buffer.byteLength(local) > MAX_PART_BYTES) return { fault: 'malformed' }
   const folded = local.replace(FOLDABLE, (letter) => letter.toLowerCase())
   // Folding can make it longer.
   if (Buffer.byteLength(folded) > MAX_PART_BYTES) return { fault: 'malformed' }
-  if (INVISIBLE.test(folded) || folded.normalize('NFKC') !== folded) return { fault: 'ambiguous' }
+  if (INVISIBLE.test(folded) || folded.normalize('NFKC') !== folded || UNSETTLED.test(folded.normalize('NFD'))) {
+    return { fault: 'ambiguous' }
+  }
   return { jid: `${folded}@${host}` as BareJid, domain: host }
+}
+
+function isPlainLocal(local: string): boolean {
+  return PLAIN_LOCAL.test(local) && local.length <= MAX_PART_BYTES
 }
 
 /** Splits at the last `@`; a resource makes it malformed. For JIDs that people type. */
@@ -60,7 +75,7 @@ export function normaliseDomain(domain: string): string | null {
   if (LABELS.test(lower)) return lower.length <= MAX_PART_BYTES ? lower : null
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII that is no label is refused; the URL parser would decode it.
   if (/[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]/.test(bare)) return null
-  if (Buffer.byteLength(bare) > MAX_PART_BYTES) return null
+  if (Buffer.byteLength(bare) > MAX_PART_BYTES || UNSETTLED_IN_DOMAIN.test(bare)) return null
   const ascii = domainToASCII(bare)
   return LABELS.test(ascii) && /[a-z]/.test(ascii) && ascii.length <= MAX_PART_BYTES ? ascii : null
 }
@@ -76,24 +91,38 @@ export interface FullJid {
 let lastDomain = ''
 
 /**
- * The `from` of a stanza that our own server stamped. The local part is taken as it stands: the server's spelling is the
- * account. null when it is no user's JID.
+ * The `from` of a stanza that our own server stamped; null when it is no user's JID, or ambiguous. It is folded like what is
+ * typed: ejabberd stamps the spelling in which the user logged in, whatever the account is called.
  */
 export function parseStanzaJid(from: string): FullJid | null {
   const slash = from.indexOf('/')
-  const bare = slash < 0 ? from : from.slice(0, slash)
-  const at = bare.indexOf('@')
-  if (at < 1) return null
-  const written = bare.slice(at + 1)
+  const address = slash < 0 ? from : from.slice(0, slash)
+  const at = address.indexOf('@')
+  if (at < 1 || slash === from.length - 1) return null
+  const local = address.slice(0, at)
+  const written = address.slice(at + 1)
+  const resource = slash < 0 ? null : normaliseResource(from.slice(slash + 1))
   const domain = written === lastDomain ? lastDomain : normaliseDomain(written)
-  if (domain === null) return null
-  if (domain === written) lastDomain = domain
-  if (slash === from.length - 1 || bare.length > 2 * MAX_PART_BYTES) return null
-  return {
-    bare: (domain === written ? bare : `${bare.slice(0, at)}@${domain}`) as BareJid,
-    domain,
-    resource: slash < 0 ? null : from.slice(slash + 1),
+  // Almost always there is nothing to fold, and a copy of it would cost.
+  if (domain === written && isPlainLocal(local)) {
+    lastDomain = domain
+    return { bare: address as BareJid, domain, resource }
   }
+  const parsed = parseBareJid(local, written)
+  return parsed.fault === undefined ? { bare: parsed.jid, domain: parsed.domain, resource } : null
+}
+
+/** Whether two JIDs as a server writes them are one user's same resource. */
+export function sameAddress(one: string, other: string): boolean {
+  if (one === other) return true
+  const a = parseStanzaJid(one)
+  const b = parseStanzaJid(other)
+  return a !== null && b !== null && a.bare === b.bare && a.resource === b.resource
+}
+
+/** ejabberd stamps resources as they were asked for, too, while its API names them after resourceprep (RFC 6122, app. B). */
+function normaliseResource(resource: string): string {
+  return ASCII.test(resource) ? resource : resource.replace(DROPPED_IN_RESOURCE, '').normalize('NFKC')
 }
 
 /** The domain of a key. */

@@ -1,5 +1,6 @@
 import { type Element, xml } from '@xmpp/component'
 import type { Clock, Timer } from '../presence/clock.js'
+import { sameAddress } from '../presence/jid.js'
 import { ComponentStream, type ComponentStreamOptions } from './component-stream.js'
 import type { IqAnswer, Link, LinkHandler } from './link.js'
 import type { XmlElement } from './xml-element.js'
@@ -180,7 +181,7 @@ export class ComponentLink implements Link {
     const { type, id, from } = stanza.attrs
     if (stanza.name === 'iq' && (type === 'result' || type === 'error')) {
       const pending = id === undefined ? undefined : this.#pending.get(id)
-      if (id === undefined || !pending || from !== pending.to) return
+      if (id === undefined || !pending || !sameAddress(from ?? '', pending.to)) return
       return this.#answer(id, type === 'result' ? result(stanza) : error(stanza))
     }
     this.#handler?.stanza(stanza)

@@ -14,14 +14,18 @@ describe('A gateway privileged on ejabberd without its API', function () {
   before(async () => {
     server = await startEjabberd({ mode: 'privileged', users: ['alice', 'bob'] })
     gateway = await startGateway({ server, config: { xmpp: { ejabberdApi: '', verifyEvery: '1s', staleAfter: '4s' } } })
-    // Whoever comes before the server has announced the privilege is not seen, and not told of later.
-    await until(() => gateway.logLines.some(({ msg }) => String(msg).includes('cannot be known')))
+    await untilPrivileged()
   })
 
   after(async () => {
     await gateway?.stop()
     await server?.stop()
   })
+
+  /** Whoever comes before the server has announced the privilege is not seen, and not told of later. */
+  async function untilPrivileged(): Promise<void> {
+    await until(() => gateway.logLines.some(({ msg }) => String(msg).includes('cannot be known')))
+  }
 
   const login = (local: string) => XmppUser.login({ port: server.c2sPort, jid: `${local}@localhost` })
   const untilStatus = (local: string, expected: Partial<JsonStatus>, timeoutMs?: number) =>
@@ -51,10 +55,21 @@ describe('A gateway privileged on ejabberd without its API', function () {
     await gateway.start()
     assert.ok(gateway.logLines.every(({ msg }) => msg !== 'unexpected error'))
     await untilStatus('alice', { show: 'away', freshness: 'stale' }, 500)
+    await untilPrivileged()
     await alice.setPresence({ show: 'xa' })
     await untilStatus('alice', { show: 'xa', freshness: 'live' })
     // Bob's session ended while nobody looked; his last resource does not answer a ping.
     await untilStatus('bob', { show: 'offline', freshness: 'live' }, 8000)
     await alice.logout()
+  })
+
+  it('knows who logged in in capitals by her own name, and takes her answer to a ping', async () => {
+    const alice = await login('ALICE')
+    await alice.setPresence({ show: 'dnd', status: 'in capitals' })
+    await untilStatus('alice', { text: 'in capitals', freshness: 'live' })
+    await gateway.restart()
+    await untilStatus('alice', { text: 'in capitals', freshness: 'live' }, 8000)
+    await alice.logout()
+    await untilStatus('alice', { show: 'offline' })
   })
 })

@@ -403,6 +403,15 @@ describe('ComponentLink', () => {
       assert.equal(result.payload?.name, 'right')
     })
 
+    it('gets the result of the user who was asked, in the spelling in which she logged in', async () => {
+      const { link, server } = await meet(accepting())
+      await link.online()
+      const answer = link.link.request('élève@example.org/büro', 'get', query())
+      const from = `from='ÉLÈVE@example.org/bu\u0308ro'`
+      server.connections[0]?.socket.write(`<iq type='result' id='id-1' ${from}><right xmlns='urn:q'/></iq>`)
+      assert.equal((await answer).kind, 'result')
+    })
+
     it('gets the condition of an error', async () => {
       const { link, server } = await meet(accepting())
       await link.online()

@@ -247,13 +247,17 @@ describe('A presence stanza', () => {
     assert.equal(said?.from.bare, 'alice@example.org')
   })
 
-  it('has its domain turned into A-labels, its local part left as the server wrote it', () => {
-    const said = parse(`<presence from='Straße@Bücher.example/x' type='unavailable'/>`)
+  it('is of the account, however she spelled herself when she logged in to ejabberd', () => {
+    const said = parse(`<presence from='ÉLÈVE@Bücher.example/bu\u0308ro' type='unavailable'/>`)
     assert.deepEqual(said?.from, {
-      bare: 'Straße@xn--bcher-kva.example',
+      bare: 'élève@xn--bcher-kva.example',
       domain: 'xn--bcher-kva.example',
-      resource: 'x',
+      resource: 'büro',
     })
+  })
+
+  it('says nothing when its spelling could be of two accounts', () => {
+    assert.equal(parse(`<presence from='straße@example.org/x'/>`), null)
   })
 })
 
