@@ -44,6 +44,8 @@ export interface ControlParts {
   readonly link: Link
   readonly subscriptions: SubscriptionSource
   readonly report: () => Promise<GatewayReport>
+  /** Stores everything that is known; rejects if that fails. */
+  readonly flush: () => Promise<void>
   readonly sources: ReadonlySet<string>
 }
 
@@ -68,6 +70,9 @@ export class GatewayControl implements ControlHandler {
         return this.#subscribe(this.#user(parse(SUBSCRIBE, body).jid))
       case 'report':
         return this.#parts.report()
+      case 'flush':
+        await stored(this.#parts.flush())
+        return {}
       default:
         throw new ControlFault(`no such command: ${command}`)
     }

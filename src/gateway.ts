@@ -13,15 +13,13 @@ import type { Clock, Timer } from './presence/clock.js'
 import { Domains } from './presence/domains.js'
 import { domainOf } from './presence/jid.js'
 import { PresenceBoard } from './presence/presence-board.js'
+import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
 import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
-import { explainStorage, openDatabase, storageError } from './storage/database.js'
+import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
-import { secret } from './storage/secrets.js'
-import { SqlitePresenceStore } from './storage/sqlite-presence-store.js'
-import { SqlitePublicationStore } from './storage/sqlite-publication-store.js'
-import { SqliteSubscriptionStore } from './storage/sqlite-subscription-store.js'
+import { Storage } from './storage/storage.js'
 import { ComponentLink } from './xmpp/component-link.js'
 import { ComponentLock } from './xmpp/component-lock.js'
 import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
@@ -36,6 +34,7 @@ import { streamBounds } from './xmpp/xml-stream-reader.js'
 export const VERSION = '0.1.0'
 const FORGET_EVERY_MS = 3_600_000
 const RETRY_SAVING_MS = 5000
+const CHECK_STORAGE_MS = 1000
 const KNOWN_UNTIL_MS = 60_000
 const PARTING_MS = 2000
 
@@ -99,24 +98,22 @@ export class Gateway {
     this.#opened.push(() => lock.release())
     const componentLock = await ComponentLock.acquire(xmpp.service, xmpp.domain, this.#pid)
     this.#opened.push(() => componentLock.release())
-    const database = openDatabase(directory)
-    this.#opened.push(() => void database.close())
-    const presenceStore = new SqlitePresenceStore(database)
+    const storage = new Storage(directory, {
+      failed: (reason) => log.error({ reason }, 'storing fails; everything is kept in memory and tried again'),
+      recovered: (mended) => log.info({ ...(mended && { mended }) }, 'storing works again'),
+    })
+    this.#opened.push(() => storage.close())
 
     // Presence
     const domains = new Domains([...config.domains.values()].map(({ written }) => written))
     const publishing = new Map([...config.domains].map(([name, { publish }]) => [name, publish]))
-    const publications = await Publications.load(publishing, new SqlitePublicationStore(database))
-    const subscribers = await Subscriptions.load(new SqliteSubscriptionStore(database))
+    const publications = await Publications.load(publishing, storage.publications)
+    const subscribers = await Subscriptions.load(storage.subscriptions)
     const boardLimits = { resources: limits.resources, staleAfterMs: xmpp.staleAfter }
-    const board = new PresenceBoard(clock, boardLimits, await presenceStore.knownUntil())
-    const writer = new PresenceWriter(board, presenceStore, clock, {
-      failed: (error) =>
-        log.error({ error: explainStorage(error) }, 'storing fails; everything is kept in memory and tried again'),
-      recovered: () => {
-        log.info('storing works again')
-      },
-    })
+    let knownUntil = await storage.presences.knownUntil()
+    const board = new PresenceBoard(clock, boardLimits, knownUntil)
+    // Storage itself says when storing fails.
+    const writer = new PresenceWriter(board, storage.presences, clock, { failed: () => {}, recovered: () => {} })
     await writer.load((domain) => domains.has(domain))
     // Known, though perhaps never seen: who chose for herself, and who let us see her; never who took that back.
     const chosen = [...publications.chosen().keys()].filter((user) => !subscribers.hasRefused(user))
@@ -124,6 +121,17 @@ export class Gateway {
     for (const user of [...chosen, ...granted]) if (domains.has(domainOf(user))) board.expect(user)
     writer.start()
     this.#opened.push(() => writer.stop())
+    this.#every(CHECK_STORAGE_MS, () =>
+      storage.check({
+        waiting: () => writer.failing || subscribers.unsaved > 0,
+        contents: () => ({
+          presences: storedOn(board, domains),
+          knownUntil,
+          choices: publications.chosen(),
+          subscriptions: subscribers.all(),
+        }),
+      }),
+    )
     this.#forget(board)
     this.#every(FORGET_EVERY_MS, () => this.#forget(board))
 
@@ -171,10 +179,7 @@ export class Gateway {
       withdrawn: (user) => {
         if (!privileged.has(domainOf(user))) board.forget(user)
       },
-      unsaved: (error) => {
-        log.error({ error: explainStorage(error) }, 'a subscription is not stored yet; it is tried again')
-        saveSubscriptionsLater()
-      },
+      unsaved: saveSubscriptionsLater,
     }
     const bySubscription = sources.has('subscription')
     const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, consent, bySubscription)
@@ -217,8 +222,8 @@ export class Gateway {
 
     // A gateway that restarts again and again must not call the same old presence stale for ever.
     const saveKnownUntil = () => {
-      // Where storing fails the presences' own writer says so.
-      presenceStore.saveKnownUntil(clock.now()).catch(() => {})
+      knownUntil = clock.now()
+      storage.presences.saveKnownUntil(knownUntil).catch(() => {})
     }
     this.#every(Math.min(KNOWN_UNTIL_MS, xmpp.staleAfter / 4), () => {
       if (link.online) saveKnownUntil()
@@ -228,16 +233,16 @@ export class Gateway {
     const metrics = new Metrics({
       board,
       linkOnline: () => link.online,
-      storageFailing: () => writer.failing,
+      storageFailing: () => storage.fault !== null,
       unstoredUsers: () => writer.waiting,
     })
     const readiness = () => [
       ...(link.online ? [] : [`xmpp: ${lastLinkError ?? 'connecting'}`]),
-      ...(writer.failing ? ['storage: storing fails'] : []),
+      ...(storage.fault === null ? [] : [`storage: ${storage.fault}`]),
     ]
 
     // HTTP
-    const etagKey = secret(database, 'etag', randomBytes)
+    const etagKey = storage.secret('etag', randomBytes)
     const counter = { answered: (code: number) => metrics.statusAnswers.add(code) }
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, etagKey, counter)
@@ -255,6 +260,11 @@ export class Gateway {
         link,
         subscriptions,
         sources,
+        flush: async () => {
+          if (storage.fault !== null) throw new StorageError(storage.fault)
+          await subscribers.saveUnsaved()
+          await writer.flush()
+        },
         report: async () => ({
           pid: this.#pid,
           url,
@@ -267,7 +277,7 @@ export class Gateway {
             subscribed: [...subscriptions.grantedIn(domain)].length,
           })),
           ejabberdApi: api && { error: apiError },
-          storage: { error: writer.failing ? 'storing fails' : null },
+          storage: { error: storage.fault },
         }),
       }),
     )
@@ -333,5 +343,14 @@ export class Gateway {
   #forget(board: PresenceBoard): void {
     const before = this.#clock.now() - this.#config.limits.forgetAfter
     for (const user of board.offlineSinceBefore(before)) board.forget(user)
+  }
+}
+
+function* storedOn(board: PresenceBoard, domains: Domains): Generator<StoredPresence> {
+  for (const domain of domains) {
+    for (const user of board.usersOf(domain)) {
+      const stored = board.stored(user)
+      if (stored) yield stored
+    }
   }
 }

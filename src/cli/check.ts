@@ -76,7 +76,7 @@ async function checkRunning(config: Config, findings: Findings): Promise<void> {
   })
   if (!report) return
   findings.ok('gateway', `runs as process ${report.pid}, and was asked`)
-  if (report.storage.error) findings.fail('storage', `${report.storage.error} in ${config.storage.directory}`)
+  if (report.storage.error) findings.fail('storage', `${config.storage.directory}: ${report.storage.error}`)
   else findings.ok('storage', `${config.storage.directory} is written`)
   findings.ok('http', `answers at ${report.url}`)
   if (report.ops) findings.ok('ops', `answers at ${report.ops}`)

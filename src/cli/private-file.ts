@@ -1,23 +1,51 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { sync } from '../storage/database-files.js'
 
 /** Writes a file that only its owner may read, whole or not at all. Throws an Error for the admin. */
 export function writePrivateFile(file: string, text: string, overwrite: boolean): void {
-  // Replaced as a whole: a reader never meets half of it.
-  const target = overwrite ? join(dirname(file), `.${randomBytes(6).toString('hex')}.tmp`) : file
-  let opened = false
+  placePrivateFile(file, overwrite, (temporary) => explained(file, () => writeFileSync(temporary, text)))
+}
+
+/**
+ * As `writePrivateFile`, of what `fill` writes to an empty file of the name it is given; what `fill` throws is passed on.
+ * On the disk when this returns.
+ */
+export function placePrivateFile(file: string, overwrite: boolean, fill: (temporary: string) => void): void {
+  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
+  explained(file, () => {
+    if (!overwrite && existsSync(file)) throw Object.assign(new Error(), { code: 'EEXIST' })
+    closeSync(openSync(temporary, 'wx', 0o600))
+  })
   try {
-    const descriptor = openSync(target, 'wx', 0o600)
-    opened = true
-    try {
-      writeSync(descriptor, text)
-    } finally {
-      closeSync(descriptor)
-    }
-    if (overwrite) renameSync(target, file)
+    fill(temporary)
+    explained(file, () => {
+      sync(temporary)
+      if (overwrite) renameSync(temporary, file)
+      else placeNew(temporary, file)
+      sync(dirname(file))
+    })
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}
+
+function placeNew(temporary: string, file: string): void {
+  try {
+    // Unlike a rename, it never replaces what came meanwhile.
+    linkSync(temporary, file)
   } catch (error) {
-    if (opened) rmSync(target, { force: true })
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
+    // Not every file system has hard links.
+    renameSync(temporary, file)
+  }
+}
+
+function explained(file: string, run: () => void): void {
+  try {
+    run()
+  } catch (error) {
     throw new Error(explain(file, error as NodeJS.ErrnoException))
   }
 }
@@ -36,6 +64,7 @@ function explain(file: string, { code, message }: NodeJS.ErrnoException): string
     case 'ENOTDIR':
       return `${file} cannot be a file: a folder is in the way`
     case 'ENOSPC':
+    case 'EDQUOT':
       return `${file} cannot be written: the disk is full`
     default:
       return message

@@ -1,9 +1,11 @@
 import { ConfigError } from '../config.js'
 import { VERSION } from '../gateway.js'
+import { backup } from './backup.js'
 import { check } from './check.js'
 import { type Command, type Terminal, UsageError } from './command.js'
 import { init } from './init.js'
 import { publish } from './publish.js'
+import { restore } from './restore.js'
 import { start } from './start.js'
 import { status } from './status.js'
 import { subscribe } from './subscribe.js'
@@ -12,7 +14,7 @@ import { watch } from './watch.js'
 
 // In the order in which an admin meets them.
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  Object.entries({ init, check, start, status, watch, publish, subscribe }),
+  Object.entries({ init, check, start, status, watch, publish, subscribe, backup, restore }),
 )
 const HELP = new Set(['help', '--help', '-h'])
 const VERSION_FLAGS = new Set(['version', '--version', '-V'])

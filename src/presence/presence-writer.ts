@@ -77,6 +77,14 @@ export class PresenceWriter {
     })
   }
 
+  /** Stores what waits now; rejects if that fails. */
+  async flush(): Promise<void> {
+    for (let left = this.#waiting.size; left > 0; left -= USERS_PER_BATCH) {
+      await this.#write()
+      await new Promise<void>((resolve) => this.#clock.after(0, resolve))
+    }
+  }
+
   /** Stores what waits; rejects if that fails. */
   async stop(): Promise<void> {
     this.#unlisten()

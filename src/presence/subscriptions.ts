@@ -54,6 +54,11 @@ export class Subscriptions {
     return this.#byUser.entries()
   }
 
+  /** How many the store has not taken yet. */
+  get unsaved(): number {
+    return this.#unsaved.size
+  }
+
   /** Takes effect at once, in memory; resolves when stored. A failure is made good by `saveUnsaved`. */
   async set(user: BareJid, change: Partial<Subscription>): Promise<void> {
     const before = this.#byUser.get(user)

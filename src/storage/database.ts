@@ -15,10 +15,24 @@ export class StorageError extends Error {
  * A committed transaction survives the end of the process; `durable` ones (see `durably`) a power cut, too.
  */
 export function openDatabase(directory: string): Database {
-  const file = join(directory, 'gateway.db')
+  const file = databaseFile(directory)
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const database = new Sqlite(file)
+    return openFile(file)
+  } catch (error) {
+    if (error instanceof StorageError) throw error
+    throw new StorageError(`${file}: ${explainStorage(error)}`)
+  }
+}
+
+export function databaseFile(directory: string): string {
+  return join(directory, 'gateway.db')
+}
+
+/** As `openDatabase`, by the file's name, in a folder that is there. Throws SQLite's own errors, too. */
+export function openFile(file: string): Database {
+  const database = new Sqlite(file)
+  try {
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = NORMAL')
     // 32 MiB: fewer checkpoints, each of which waits for the disk.
@@ -26,8 +40,8 @@ export function openDatabase(directory: string): Database {
     migrate(database)
     return database
   } catch (error) {
-    if (error instanceof StorageError) throw error
-    throw new StorageError(`${file}: ${explainStorage(error)}`)
+    database.close()
+    throw error
   }
 }
 
@@ -35,7 +49,7 @@ export function openDatabase(directory: string): Database {
 export function storageError(error: unknown, directory: string): unknown {
   const { code } = error as { code?: string }
   if (!code?.startsWith('SQLITE_')) return error
-  return new StorageError(`${join(directory, 'gateway.db')}: ${explainStorage(error)}`)
+  return new StorageError(`${databaseFile(directory)}: ${explainStorage(error)}`)
 }
 
 /** Runs it in one transaction that is on the disk, not only with the operating system, when this returns. */
@@ -64,18 +78,22 @@ function migrate(database: Database): void {
   }
 }
 
+/** Whether the file itself is broken, not only what lies around it. */
+export function isDamage(error: unknown): boolean {
+  const { code } = error as { code?: string }
+  return code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT') === true
+}
+
 /** Why storing fails, for the admin. */
 export function explainStorage(error: unknown): string {
   const { code, message } = error as Error & { code?: string }
+  if (isDamage(error)) return 'this is no database, or a damaged one; restore a backup, or move it away to begin anew'
   // On a full disk SQLite cannot grow its shared memory either, and calls that an I/O error.
   if (code?.startsWith('SQLITE_IOERR')) return `the disk cannot be written; is it full? (${code})`
   switch (code) {
     case 'SQLITE_FULL':
     case 'ENOSPC':
       return 'the disk is full'
-    case 'SQLITE_NOTADB':
-    case 'SQLITE_CORRUPT':
-      return 'this is no database, or a damaged one; restore a copy, or move it away to begin anew'
     case 'SQLITE_READONLY':
     case 'EROFS':
     case 'EACCES':

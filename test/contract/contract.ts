@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync, statSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 
@@ -74,6 +75,34 @@ export function sqliteHome<Store>(create: (database: Database) => Store): Home<S
     },
   }
 }
+
+/** Every row of every table. */
+export function tablesOf(directory: string): Record<string, unknown[]> {
+  const database = openDatabase(directory)
+  try {
+    const tables = database.prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
+    return Object.fromEntries(
+      tables
+        .filter(({ name }) => !name.startsWith('sqlite_'))
+        .map(({ name }) => [name, database.prepare(`SELECT * FROM ${name} ORDER BY 1`).all()]),
+    )
+  } finally {
+    database.close()
+  }
+}
+
+/** Overwrites a file with nonsense, all of it but its first page, as a failing disk may. */
+export function damage(file: string): void {
+  const bytes = statSync(file).size
+  const descriptor = openSync(file, 'r+')
+  try {
+    writeSync(descriptor, Buffer.alloc(bytes - PAGE, 0xa5), 0, bytes - PAGE, PAGE)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const PAGE = 4096
 
 /** Long enough that it needs a page of its own, more than a full disk has. */
 export const LARGE_TEXT = 'x'.repeat(20_000)

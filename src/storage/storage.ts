@@ -1,0 +1,191 @@
+import type { PresenceStore } from '../presence/presence-store.js'
+import type { PublicationStore } from '../presence/publication.js'
+import type { SubscriptionStore } from '../presence/subscriptions.js'
+import { type Database, databaseFile, explainStorage, isDamage, openDatabase, StorageError } from './database.js'
+import { removeDatabase, replaceDatabase, sync } from './database-files.js'
+import { DatabasePlace } from './database-place.js'
+import { secret } from './secrets.js'
+import { SqlitePresenceStore } from './sqlite-presence-store.js'
+import { SqlitePublicationStore } from './sqlite-publication-store.js'
+import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
+import { type Contents, writeDatabase } from './write-database.js'
+
+export interface StorageObserver {
+  /** Once when storing begins to fail. */
+  failed(reason: string): void
+  /** Once when it works again and nothing is waiting; `mended`: what had to be done for it. */
+  recovered(mended: string | null): void
+}
+
+/** What the gateway knows, whatever became of the file. */
+export interface Memory {
+  /** Whether something that could not be stored waits to be tried again. */
+  waiting(): boolean
+  contents(): Omit<Contents, 'secrets' | 'lastBatch'>
+}
+
+// What cannot be written anew, because the disk is full perhaps, is not tried at each check.
+const CHECKS_BETWEEN_REBUILDS = 10
+
+/**
+ * The stores in the database that is in use, and whether what they acknowledge will be found again: nothing is
+ * acknowledged that was written to a file that is not there any more. A database that is lost or damaged is written anew.
+ */
+export class Storage {
+  readonly presences: PresenceStore = {
+    changes: () => this.#run(({ presences }) => presences.changes()),
+    append: async (batch) => {
+      this.#lastBatch = await this.#run(({ presences }) => presences.append(batch))
+      return this.#lastBatch
+    },
+    fold: (upTo, living, isLast) => this.#run(({ presences }) => presences.fold(upTo, living, isLast)),
+    knownUntil: () => this.#run(({ presences }) => presences.knownUntil()),
+    saveKnownUntil: (time) => this.#run(({ presences }) => presences.saveKnownUntil(time)),
+  }
+  readonly publications: PublicationStore = {
+    choices: () => this.#run(({ publications }) => publications.choices()),
+    saveChoice: (user, choice) => this.#run(({ publications }) => publications.saveChoice(user, choice)),
+  }
+  readonly subscriptions: SubscriptionStore = {
+    subscriptions: () => this.#run(({ subscriptions }) => subscriptions.subscriptions()),
+    saveSubscription: (user, subscription) =>
+      this.#run(({ subscriptions }) => subscriptions.saveSubscription(user, subscription)),
+  }
+  readonly #directory: string
+  readonly #observer: StorageObserver
+  readonly #secrets = new Map<string, Buffer>()
+  #open: OpenDatabase
+  #lastBatch: number
+  #fault: string | null = null
+  #damaged = false
+  #mended: string | null = null
+  #checksUntilRebuild = 0
+  #rebuilding: Promise<void> | null = null
+
+  /** Opens the database in `directory`, made if missing. Throws StorageError. */
+  constructor(directory: string, observer: StorageObserver) {
+    this.#directory = directory
+    this.#observer = observer
+    this.#open = open(directory)
+    this.#lastBatch = lastBatchIn(this.#open.database)
+  }
+
+  /** Why storing fails, for the admin; null: it does not, and nothing waits. */
+  get fault(): string | null {
+    return this.#fault
+  }
+
+  /** A secret of this database, made at first use and kept. */
+  secret(name: string, random: (bytes: number) => Buffer): Buffer {
+    const value = secret(this.#open.database, name, random)
+    this.#secrets.set(name, value)
+    return value
+  }
+
+  /** Notices what became of the file, and mends what can be mended; to be called each second. */
+  check(memory: Memory): void {
+    if (this.#rebuilding) return
+    try {
+      const displaced = this.#open.place.displaced()
+      if (displaced) this.#failed(new StorageError(displaced.why))
+      this.#open.place.guardReplacement()
+      if (this.#damaged || displaced?.kind === 'lost') this.#rebuild(memory)
+      else if (this.#fault !== null && !displaced) this.#tryAgain(memory)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** Rejects where the newest cannot be stored for good. */
+  async close(): Promise<void> {
+    await this.#rebuilding
+    try {
+      this.#open.place.guardReplacement()
+    } finally {
+      this.#open.database.close()
+    }
+  }
+
+  async #run<T>(call: (stores: OpenDatabase) => Promise<T>): Promise<T> {
+    try {
+      if (this.#damaged) throw new StorageError(this.#fault ?? 'the database is damaged')
+      const result = await call(this.#open)
+      const displaced = this.#open.place.displaced()
+      if (displaced) throw new StorageError(displaced.why)
+      return result
+    } catch (error) {
+      this.#failed(error)
+      throw error
+    }
+  }
+
+  #failed(error: unknown): void {
+    const began = this.#fault === null
+    if (isDamage(error)) this.#damaged = true
+    this.#fault = explainStorage(error)
+    if (began) this.#observer.failed(this.#fault)
+  }
+
+  #tryAgain(memory: Memory): void {
+    const { database } = this.#open
+    // Writes a page and changes nothing.
+    database.pragma(`user_version = ${database.pragma('user_version', { simple: true })}`)
+    if (memory.waiting()) return
+    const mended = this.#mended
+    this.#fault = null
+    this.#mended = null
+    this.#observer.recovered(mended)
+  }
+
+  #rebuild(memory: Memory): void {
+    if (this.#checksUntilRebuild-- > 0) return
+    this.#checksUntilRebuild = CHECKS_BETWEEN_REBUILDS
+    this.#rebuilding = this.#writeAnew({ ...memory.contents(), secrets: this.#secrets, lastBatch: this.#lastBatch })
+      .catch((error: unknown) => {
+        this.#fault = explainStorage(error)
+      })
+      .finally(() => {
+        this.#rebuilding = null
+      })
+  }
+
+  async #writeAnew(contents: Contents): Promise<void> {
+    const file = databaseFile(this.#directory)
+    const fresh = `${file}.new`
+    await writeDatabase(fresh, contents)
+    // Meanwhile the old one may have come back, or another.
+    const displaced = this.#open.place.displaced()
+    if (displaced ? displaced.kind !== 'lost' : !this.#damaged) return removeDatabase(fresh)
+    this.#open.database.close()
+    const kept = replaceDatabase(file, fresh, `${file}.damaged`)
+    sync(this.#directory)
+    this.#open = open(this.#directory)
+    this.#damaged = false
+    this.#checksUntilRebuild = 0
+    this.#mended = `${file} was written anew from memory${kept ? '; the damaged one is kept as gateway.db.damaged' : ''}`
+  }
+}
+
+interface OpenDatabase {
+  readonly database: Database
+  readonly place: DatabasePlace
+  readonly presences: PresenceStore
+  readonly publications: PublicationStore
+  readonly subscriptions: SubscriptionStore
+}
+
+function open(directory: string): OpenDatabase {
+  const database = openDatabase(directory)
+  return {
+    database,
+    place: new DatabasePlace(databaseFile(directory)),
+    presences: new SqlitePresenceStore(database),
+    publications: new SqlitePublicationStore(database),
+    subscriptions: new SqliteSubscriptionStore(database),
+  }
+}
+
+/** The number that the log of presences has come to, though all of it may be folded. */
+function lastBatchIn(database: Database): number {
+  return Number(database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'presence_batch'").pluck().get() ?? 0)
+}

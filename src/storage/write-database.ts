@@ -1,0 +1,69 @@
+import type { BareJid } from '../presence/jid.js'
+import type { StoredPresence } from '../presence/presence-store.js'
+import type { Publication } from '../presence/publication.js'
+import type { Subscription } from '../presence/subscriptions.js'
+import { openFile } from './database.js'
+import { removeDatabase, sync } from './database-files.js'
+import { SqlitePresenceStore } from './sqlite-presence-store.js'
+import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
+
+/** Everything that a database holds. */
+export interface Contents {
+  /** Each user once */
+  readonly presences: Iterable<StoredPresence>
+  /** Where the numbers of batches have come to: they grow from there. */
+  readonly lastBatch: number
+  readonly knownUntil: number | null
+  readonly choices: Iterable<readonly [BareJid, Publication]>
+  readonly subscriptions: Iterable<readonly [BareJid, Subscription]>
+  readonly secrets: Iterable<readonly [string, Buffer]>
+}
+
+const SLICE = 2000
+
+/** Writes a database to the new file `file`, on the disk once resolved; a slice at a time, so that queries are answered. */
+export async function writeDatabase(file: string, contents: Contents): Promise<void> {
+  removeDatabase(file)
+  const database = openFile(file)
+  try {
+    database.pragma('synchronous = OFF')
+    const presences = new SqlitePresenceStore(database)
+    database.prepare('INSERT INTO presence_batch VALUES (?, ?)').run(contents.lastBatch, '[]')
+    for await (const slice of slices(contents.presences)) {
+      const batch = await presences.append(slice)
+      await presences.fold(batch, [batch], () => true)
+    }
+    if (contents.knownUntil !== null) await presences.saveKnownUntil(contents.knownUntil)
+    const subscriptions = new SqliteSubscriptionStore(database)
+    for await (const slice of slices(contents.subscriptions)) {
+      await Promise.all(slice.map(([user, subscription]) => subscriptions.saveSubscription(user, subscription)))
+    }
+    for (const [table, rows] of [
+      ['publication', contents.choices],
+      ['secret', contents.secrets],
+    ] as const) {
+      const insert = database.prepare<unknown[]>(`INSERT INTO ${table} VALUES (?, ?)`)
+      const insertAll = database.transaction((slice: readonly (readonly unknown[])[]) => {
+        for (const row of slice) insert.run(...row)
+      })
+      for await (const slice of slices<readonly unknown[]>(rows)) insertAll(slice)
+    }
+    database.close()
+    sync(file)
+  } catch (error) {
+    database.close()
+    removeDatabase(file)
+    throw error
+  }
+}
+
+async function* slices<T>(items: Iterable<T>): AsyncGenerator<T[]> {
+  let slice: T[] = []
+  for (const item of items) {
+    if (slice.push(item) < SLICE) continue
+    yield slice
+    slice = []
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  yield slice
+}

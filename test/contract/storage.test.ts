@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { StoredPresence } from '../../src/presence/presence-store.js'
+import type { Publication } from '../../src/presence/publication.js'
+import type { Subscription } from '../../src/presence/subscriptions.js'
+import { openDatabase } from '../../src/storage/database.js'
+import { type Memory, Storage } from '../../src/storage/storage.js'
+import { until } from '../support/until.js'
+import { temporaryDirectory } from '../unit/temporary-directory.js'
+import { jid } from '../unit/users.js'
+import { damage, tablesOf } from './contract.js'
+
+const ALICE = jid('alice@h')
+// More than SQLite keeps in memory of a file.
+const USERS = 30_000
+
+describe('Storage', () => {
+  const parent = temporaryDirectory()
+  let directory: string
+  let file: string
+  let storage: Storage
+  let events: string[]
+  let waiting: boolean
+  let presences: StoredPresence[]
+  let choices: Map<ReturnType<typeof jid>, Publication>
+  let subscriptions: Map<ReturnType<typeof jid>, Subscription>
+  const memory: Memory = {
+    waiting: () => waiting,
+    contents: () => ({ presences, knownUntil: 4711, choices, subscriptions }),
+  }
+
+  beforeEach(async () => {
+    directory = join(parent(), 'data')
+    file = join(directory, 'gateway.db')
+    events = []
+    waiting = false
+    storage = open()
+    presences = [someone('alice@h'), someone('bob@h', { show: 'offline', resource: null })]
+    choices = new Map([[ALICE, 'details']])
+    subscriptions = new Map([[jid('bob@h'), { consent: 'refused', watchesUs: true }]])
+    storage.secret('etag', (bytes) => Buffer.alloc(bytes, 7))
+    await storage.presences.savePresences(presences, [])
+    await storage.presences.saveKnownUntil(4711)
+    for (const [user, choice] of choices) await storage.publications.saveChoice(user, choice)
+    for (const [user, said] of subscriptions) await storage.subscriptions.saveSubscription(user, said)
+    storage.check(memory)
+  })
+  afterEach(() => storage.close())
+
+  function open(): Storage {
+    return new Storage(directory, {
+      failed: (reason) => events.push(`failed: ${reason}`),
+      recovered: (mended) => events.push(`recovered: ${mended}`),
+    })
+  }
+
+  const choose = () => storage.publications.saveChoice(ALICE, 'none')
+  /** As the gateway does each second, until it is over. */
+  const untilRecovered = () =>
+    until(async () => {
+      storage.check(memory)
+      return storage.fault === null
+    })
+
+  it('has nothing to say while all is well', async () => {
+    await choose()
+    storage.check(memory)
+    assert.equal(storage.fault, null)
+    assert.deepEqual(events, [])
+  })
+
+  it('acknowledges nothing that went to a file that is gone', async () => {
+    rmSync(file)
+    await assert.rejects(choose(), { name: 'StorageError', message: `${file} is gone` })
+    await assert.rejects(storage.presences.savePresences(presences, []), /is gone/)
+    await assert.rejects(
+      storage.subscriptions.saveSubscription(ALICE, { consent: 'asked', watchesUs: false }),
+      /is gone/,
+    )
+    assert.equal(storage.fault, `${file} is gone`)
+    assert.deepEqual(events, [`failed: ${file} is gone`])
+  })
+
+  it('writes everything anew when the file is gone, and says so once it is all there', async () => {
+    const before = tablesOf(directory)
+    for (const [table, rows] of Object.entries(before)) assert.notEqual(rows.length, 0, `nothing is in ${table}`)
+    rmSync(file)
+    waiting = true
+    storage.check(memory)
+    await until(() => existsSync(file))
+    storage.check(memory)
+    assert.deepEqual(events, [`failed: ${file} is gone`])
+    waiting = false
+    await untilRecovered()
+    assert.deepEqual(events, [`failed: ${file} is gone`, `recovered: ${file} was written anew from memory`])
+    assert.deepEqual(tablesOf(directory), before)
+    await choose()
+    await storage.close()
+    storage = open()
+    assert.deepEqual(await storage.publications.choices(), new Map([[ALICE, 'none']]))
+  })
+
+  it('goes on when the file, or its folder, is moved away and back', async () => {
+    for (const path of [file, directory]) {
+      renameSync(path, `${path}.away`)
+      await assert.rejects(choose(), /is gone/)
+      renameSync(`${path}.away`, path)
+      await untilRecovered()
+      await choose()
+    }
+    assert.deepEqual(
+      events.map((event) => event.split(':')[0]),
+      ['failed', 'recovered', 'failed', 'recovered'],
+    )
+    assert(!events.some((event) => event.includes('anew')))
+  })
+
+  it('makes no new database where its folder is gone: a disk may come back', async () => {
+    renameSync(directory, `${directory}.away`)
+    for (let i = 0; i < 30; i++) storage.check(memory)
+    assert.equal(storage.fault, `${directory} is gone: put it back`)
+    assert(!existsSync(directory))
+    renameSync(`${directory}.away`, directory)
+    await untilRecovered()
+  })
+
+  it('leaves another file that has come in its place alone, and what is in it whole', async () => {
+    const other = join(parent(), 'other')
+    const made = openDatabase(other)
+    made.prepare('INSERT INTO publication VALUES (?, ?)').run('carol@h', 'status')
+    made.close()
+    copyFileSync(join(other, 'gateway.db'), `${file}.coming`)
+    renameSync(`${file}.coming`, file)
+    const why = `${file} is another file now: restart to use that one, or put the old one back`
+    await assert.rejects(choose(), { message: why })
+    for (let i = 0; i < 30; i++) storage.check(memory)
+    assert.deepEqual(events, [`failed: ${why}`])
+    await storage.close()
+    storage = open()
+    assert.deepEqual(await storage.publications.choices(), new Map([['carol@h', 'status']]))
+  })
+
+  it('writes everything anew when the file is damaged, and keeps the damaged one', async () => {
+    presences = Array.from({ length: USERS }, (_, i) => someone(`u${i}@${'x'.repeat(100)}`))
+    choices = new Map(presences.map(({ user }) => [user, 'status']))
+    await storage.presences.savePresences(presences, [])
+    const database = openDatabase(directory)
+    database.transaction(() => {
+      const insert = database.prepare('REPLACE INTO publication VALUES (?, ?)')
+      for (const row of choices) insert.run(...row)
+      database.prepare('DELETE FROM publication WHERE user = ?').run(ALICE)
+      database.prepare('DELETE FROM presence WHERE length(user) < 10').run()
+    })()
+    database.pragma('wal_checkpoint(TRUNCATE)')
+    const before = tablesOf(directory)
+    database.close()
+    damage(file)
+    const user = jid(`u${USERS / 2}@${'x'.repeat(100)}`)
+    await assert.rejects(storage.publications.saveChoice(user, 'none'), { code: /^SQLITE_(CORRUPT|NOTADB)/ })
+    await assert.rejects(storage.publications.saveChoice(user, 'none'), { name: 'StorageError' })
+    await untilRecovered()
+    assert.equal(events.length, 2)
+    assert.match(events[0] ?? '', /^failed: this is no database, or a damaged one/)
+    assert.match(events[1] ?? '', /was written anew from memory; the damaged one is kept as gateway\.db\.damaged$/)
+    assert(existsSync(`${file}.damaged`))
+    assert.deepEqual(tablesOf(directory), before)
+    await storage.publications.saveChoice(user, 'none')
+  })
+
+  it('keeps a broken copy from an earlier try out of the way', async () => {
+    writeFileSync(`${file}.new`, 'half')
+    rmSync(file)
+    await untilRecovered()
+    assert(!existsSync(`${file}.new`))
+  })
+})
+
+function someone(user: string, said: Partial<StoredPresence> = {}): StoredPresence {
+  const plain = { show: 'away', text: 'x', shownSince: 1, idleSince: null, resource: 'r', priority: 0 } as const
+  return { user: jid(user), ...plain, ...said }
+}
