@@ -350,7 +350,8 @@ function* storedOn(board: PresenceBoard, domains: Domains): Generator<StoredPres
   for (const domain of domains) {
     for (const user of board.usersOf(domain)) {
       const stored = board.stored(user)
-      if (stored) yield stored
+      // Who is merely known to exist was never seen offline either.
+      if (stored && (stored.show !== 'offline' || stored.shownSince !== null)) yield stored
     }
   }
 }

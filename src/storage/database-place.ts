@@ -20,7 +20,7 @@ export class DatabasePlace {
   readonly #directory: string
   readonly #fileIdentity: Identity
   readonly #directoryIdentity: Identity
-  #logIdentity: Identity = null
+  #logIdentity: Identity
 
   /** Of a database that was opened just now. */
   constructor(file: string) {
@@ -28,6 +28,7 @@ export class DatabasePlace {
     this.#directory = dirname(file)
     this.#fileIdentity = identity(file)
     this.#directoryIdentity = identity(this.#directory)
+    this.#logIdentity = identity(`${file}-wal`)
   }
 
   /** null: it is where it was. Takes a few µs. */
