@@ -1,9 +1,10 @@
+import { open } from 'node:fs/promises'
 import type { BareJid } from '../presence/jid.js'
 import type { StoredPresence } from '../presence/presence-store.js'
 import type { Publication } from '../presence/publication.js'
 import type { Subscription } from '../presence/subscriptions.js'
 import { openFile } from './database.js'
-import { removeDatabase, sync } from './database-files.js'
+import { removeDatabase } from './database-files.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
 import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 
@@ -49,7 +50,9 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
       for await (const slice of slices<readonly unknown[]>(rows)) insertAll(slice)
     }
     database.close()
-    sync(file)
+    // Not at once, as elsewhere: it may take as long as the disk is slow.
+    const written = await open(file)
+    await written.sync().finally(() => written.close())
   } catch (error) {
     database.close()
     removeDatabase(file)

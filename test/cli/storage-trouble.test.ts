@@ -83,6 +83,32 @@ describe('a gateway whose storage is in trouble', () => {
     })
   }
 
+  it('keeps every choice that it acknowledged, killed at any moment', async () => {
+    const acknowledged = new Set<string>()
+    for (let round = 1; round <= 3; round++) {
+      let killed = false
+      const choosing = Array.from({ length: 4 }, async (_, lane) => {
+        for (let n = 0; !killed; n++) {
+          const user = `u${round}-${lane}-${n}@example.org`
+          await choose(user).then(
+            () => acknowledged.add(user),
+            () => {},
+          )
+        }
+      })
+      const before = acknowledged.size
+      await until(() => acknowledged.size > before + round * 30)
+      await gateway.kill9()
+      killed = true
+      await Promise.all(choosing)
+      const rows = tablesOf(join(gateway.directory, 'data')).publication as { user: string }[]
+      const found = new Set(rows.map(({ user }) => user))
+      for (const user of acknowledged) assert(found.has(user), `${user} in round ${round}`)
+      await gateway.start()
+    }
+    await untilShown('u1-0-0@example.org')
+  })
+
   it('says so when another file has come in its place, and uses that one after a restart', async () => {
     await choose('alice@example.org')
     assert.equal((await gateway.run('backup', join(gateway.directory, 'backup.db'))).code, 0)

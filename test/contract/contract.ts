@@ -13,8 +13,10 @@ export class WritingProcess {
   readonly #child
   #output = ''
 
-  constructor(directory: string, what: 'presences' | 'choices' | 'subscriptions' | 'lock') {
-    this.#child = spawn(process.execPath, [WRITER, directory, what], { stdio: ['ignore', 'pipe', 'inherit'] })
+  constructor(directory: string, what: 'presences' | 'choices' | 'subscriptions' | 'everything' | 'lock', from = 1) {
+    this.#child = spawn(process.execPath, [WRITER, directory, what, String(from)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     this.pid = this.#child.pid ?? 0
     this.#child.stdout.setEncoding('utf8').on('data', (text) => {
       this.#output += text
@@ -23,7 +25,7 @@ export class WritingProcess {
 
   /** Until it has said that many lines. */
   async said(lines: number): Promise<void> {
-    while (this.#lines.length < lines) {
+    while (this.lines.length < lines) {
       assert.equal(this.#child.exitCode, null, 'the writing process ended')
       await once(this.#child.stdout, 'data')
     }
@@ -34,10 +36,10 @@ export class WritingProcess {
     const closed = once(this.#child, 'close')
     this.#child.kill('SIGKILL')
     await closed
-    return this.#lines.at(-1) ?? ''
+    return this.lines.at(-1) ?? ''
   }
 
-  get #lines(): string[] {
+  get lines(): string[] {
     // What has no end of line was not said.
     return this.#output.split('\n').slice(0, -1)
   }

@@ -62,6 +62,20 @@ describe('Storage', () => {
       return storage.fault === null
     })
 
+  async function isAllThere(): Promise<void> {
+    await storage.close()
+    storage = open()
+    const found = [...(await storage.presences.presences())]
+    assert.deepEqual(new Map(found.map((one) => [one.user, one])), new Map(presences.map((one) => [one.user, one])))
+    assert.equal(await storage.presences.knownUntil(), 4711)
+    assert.deepEqual(await storage.publications.choices(), choices)
+    assert.deepEqual(await storage.subscriptions.subscriptions(), subscriptions)
+    assert.deepEqual(
+      storage.secret('etag', (bytes) => Buffer.alloc(bytes, 8)),
+      Buffer.alloc(32, 7),
+    )
+  }
+
   it('has nothing to say while all is well', async () => {
     await choose()
     storage.check(memory)
@@ -82,8 +96,8 @@ describe('Storage', () => {
   })
 
   it('writes everything anew when the file is gone, and says so once it is all there', async () => {
-    const before = tablesOf(directory)
-    for (const [table, rows] of Object.entries(before)) assert.notEqual(rows.length, 0, `nothing is in ${table}`)
+    const before = rowsOf(directory)
+    for (const [table, rows] of Object.entries(before)) assert.notEqual(rows, 0, `nothing is in ${table}`)
     rmSync(file)
     waiting = true
     storage.check(memory)
@@ -93,7 +107,8 @@ describe('Storage', () => {
     waiting = false
     await untilRecovered()
     assert.deepEqual(events, [`failed: ${file} is gone`, `recovered: ${file} was written anew from memory`])
-    assert.deepEqual(tablesOf(directory), before)
+    assert.deepEqual(rowsOf(directory), before)
+    await isAllThere()
     await choose()
     await storage.close()
     storage = open()
@@ -153,8 +168,8 @@ describe('Storage', () => {
       database.prepare('DELETE FROM presence WHERE length(user) < 10').run()
     })()
     database.pragma('wal_checkpoint(TRUNCATE)')
-    const before = tablesOf(directory)
     database.close()
+    const before = rowsOf(directory)
     damage(file)
     const user = jid(`u${USERS / 2}@${'x'.repeat(100)}`)
     await assert.rejects(storage.publications.saveChoice(user, 'none'), { code: /^SQLITE_(CORRUPT|NOTADB)/ })
@@ -164,7 +179,8 @@ describe('Storage', () => {
     assert.match(events[0] ?? '', /^failed: this is no database, or a damaged one/)
     assert.match(events[1] ?? '', /was written anew from memory; the damaged one is kept as gateway\.db\.damaged$/)
     assert(existsSync(`${file}.damaged`))
-    assert.deepEqual(tablesOf(directory), before)
+    assert.deepEqual(rowsOf(directory), before)
+    await isAllThere()
     await storage.publications.saveChoice(user, 'none')
   })
 
@@ -179,4 +195,9 @@ describe('Storage', () => {
 function someone(user: string, said: Partial<StoredPresence> = {}): StoredPresence {
   const plain = { show: 'away', text: 'x', shownSince: 1, idleSince: null, resource: 'r', priority: 0 } as const
   return { user: jid(user), ...plain, ...said }
+}
+
+/** How many are in each table. */
+function rowsOf(directory: string): Record<string, number> {
+  return Object.fromEntries(Object.entries(tablesOf(directory)).map(([table, rows]) => [table, rows.length]))
 }

@@ -1,27 +1,33 @@
+import { systemClock } from '../../src/ops/system-clock.js'
+import { PresenceBoard } from '../../src/presence/presence-board.js'
+import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { DirectoryLock } from '../../src/storage/directory-lock.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
 import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-store.js'
-import { jid } from '../unit/users.js'
+import { Storage } from '../../src/storage/storage.js'
+import { jid, presence } from '../unit/users.js'
 
 /**
- * A process to be killed: `node writing-process.js DIRECTORY WHAT` says on a line of its own which write was
+ * A process to be killed: `node writing-process.js DIRECTORY WHAT FROM` says on a line of its own which write was
  * acknowledged last, and goes on until it is killed.
  */
-const [directory = '', what] = process.argv.slice(2)
+const [directory = '', what, from = '1'] = process.argv.slice(2)
 const acknowledged = (line: string) => process.stdout.write(`${line}\n`)
 
 if (what === 'lock') {
   DirectoryLock.acquire(directory, process.pid)
   acknowledged('held')
   setInterval(() => {}, 1000)
+} else if (what === 'everything') {
+  await everything()
 } else {
   const database = openDatabase(directory)
   const presences = new SqlitePresenceStore(database)
   const publications = new SqlitePublicationStore(database)
   const subscriptions = new SqliteSubscriptionStore(database)
-  for (let n = 1; ; n++) {
+  for (let n = Number(from); ; n++) {
     const user = jid(`u${n}@example.org`)
     if (what === 'presences') {
       // Two users a batch: a half of one must never be found.
@@ -38,5 +44,24 @@ if (what === 'lock') {
     }
     acknowledged(String(n))
     await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+/** As the gateway writes: `put N MS`, `stored N` once nothing up to N waits, `chose N`. */
+async function everything(): Promise<void> {
+  const storage = new Storage(directory, { failed: acknowledged, recovered: () => {} })
+  const board = new PresenceBoard(systemClock, { resources: 32, staleAfterMs: 60_000 })
+  const writer = new PresenceWriter(board, storage.presences, systemClock, { failed: () => {}, recovered: () => {} })
+  board.linkUp()
+  writer.start()
+  for (let n = Number(from); ; n++) {
+    board.put(jid(`u${n % 500}@example.org`), 'r', presence({ show: 'away', text: `${n}` }))
+    acknowledged(`put ${n} ${Math.round(performance.now())}`)
+    if (n % 10 === 0) {
+      await storage.publications.saveChoice(jid(`u${n}@example.org`), 'details')
+      acknowledged(`chose ${n}`)
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+    if (writer.waiting === 0) acknowledged(`stored ${n}`)
   }
 }
