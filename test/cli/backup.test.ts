@@ -37,6 +37,7 @@ describe('backup and restore', () => {
       await until(() => writing.acknowledged > known + 20)
       await writing.stop()
       await controlOf(gateway).publish('late@localhost', 'status')
+      assert(!gateway.logLines.some(({ msg }) => String(msg).startsWith('storing')))
       alice.dieSilently()
       await server.stop()
       await gateway.kill9()

@@ -255,6 +255,19 @@ describe('PresenceWriter', () => {
     }
   })
 
+  it('stores what waits when it is told to, a slice at a time, and rejects where that fails', async () => {
+    for (const user of users(3000)) board.put(user, 'a', presence())
+    const flushed = writer.flush()
+    await clock.passing(0)
+    await clock.passing(0)
+    await flushed
+    assert.equal(store.kept.size, 3000)
+    store.fails = true
+    board.put(ALICE, 'a', presence())
+    await assert.rejects(writer.flush(), /disk full/)
+    assert.equal(writer.waiting, 1)
+  })
+
   describe('stop()', () => {
     it('stores what waits, and leaves no timer', async () => {
       for (const user of users(5000)) board.put(user, 'a', presence())

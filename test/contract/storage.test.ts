@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StoredPresence } from '../../src/presence/presence-store.js'
 import type { Publication } from '../../src/presence/publication.js'
@@ -114,6 +114,23 @@ describe('Storage', () => {
     storage = open()
     assert.deepEqual(await storage.publications.choices(), new Map([[ALICE, 'none']]))
   })
+
+  for (const [what, harm, why] of [
+    ['its log is deleted', () => rmSync(`${file}-wal`), 'gateway.db-wal is gone'],
+    ['it is cut short', () => truncateSync(file, 0), 'gateway.db was cut short'],
+  ] as const) {
+    it(`writes everything anew, and acknowledges nothing before, when ${what}`, async () => {
+      await choose()
+      choices.set(ALICE, 'none')
+      harm()
+      await assert.rejects(storage.publications.saveChoice(jid('bob@h'), 'none'), {
+        message: `${join(directory, why)}`,
+      })
+      await untilRecovered()
+      await isAllThere()
+      assert.equal(events.length, 2)
+    })
+  }
 
   it('goes on when the file, or its folder, is moved away and back', async () => {
     for (const path of [file, directory]) {
