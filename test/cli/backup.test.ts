@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { tablesOf } from '../contract/contract.js'
 import { Child } from '../support/child.js'
-import { GatewayProcess, startGateway } from '../support/gateway-process.js'
+import { GatewayProcess } from '../support/gateway-process.js'
 import { startProsody } from '../support/prosody.js'
 import { REPOSITORY } from '../support/repository.js'
 import { until } from '../support/until.js'
@@ -14,7 +14,7 @@ import { XmppUser } from '../support/xmpp-user.js'
 import { startCli } from './cli.js'
 import { controlOf, manyth, publishing } from './publishing.js'
 
-const ROUNDS = 6
+const ROUNDS = 4
 const NO_SERVER = {
   config: { domains: { 'example.org': null }, xmpp: { secret: 'x', service: 'xmpp://127.0.0.1:1' } },
 }
@@ -22,9 +22,11 @@ const NO_SERVER = {
 describe('backup and restore', () => {
   it('give back what was known when the backup began, under constant writes, and as stale', async () => {
     const server = await startProsody({ mode: 'privileged', users: ['alice'] })
-    const gateway = await startGateway({ server })
+    const gateway = await GatewayProcess.prepare({ server })
+    let alice: XmppUser | undefined
     try {
-      const alice = await XmppUser.login({ port: server.c2sPort, jid: 'alice@localhost' })
+      await gateway.start()
+      alice = await XmppUser.login({ port: server.c2sPort, jid: 'alice@localhost' })
       await alice.setPresence({ show: 'away', status: 'lunch' })
       await gateway.untilStatus(alice.jid, ({ body }) => body.includes('lunch'))
       const writing = constantWrites(gateway, alice)
@@ -51,6 +53,7 @@ describe('backup and restore', () => {
       for (let n = 1; n <= known; n++) assert.equal(choiceOf(gateway, `u${n}@localhost`), 'none')
       assert.equal(choiceOf(gateway, 'late@localhost'), undefined)
     } finally {
+      alice?.dieSilently()
       await gateway.stop()
       await server.stop()
     }
