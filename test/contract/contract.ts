@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, statSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { BareJid } from '../../src/presence/jid.js'
+import type { PresenceStore, StoredPresence } from '../../src/presence/presence-store.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 
 const WRITER = fileURLToPath(new URL('./writing-process.js', import.meta.url))
@@ -76,6 +78,16 @@ export function sqliteHome<Store>(create: (database: Database) => Store): Home<S
       }
     },
   }
+}
+
+/** What a store holds of each user: the last of what it gives. */
+export async function newestIn(store: PresenceStore): Promise<Map<BareJid, StoredPresence>> {
+  const newest = new Map<BareJid, StoredPresence>()
+  for (const { presence } of await store.changes()) {
+    if (presence.show === 'unknown') newest.delete(presence.user)
+    else newest.set(presence.user, presence)
+  }
+  return newest
 }
 
 /** Every row of every table. */

@@ -4,7 +4,7 @@ import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
 import { jid } from '../unit/users.js'
-import { WritingProcess } from './contract.js'
+import { newestIn, WritingProcess } from './contract.js'
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 12)
 // What waits for its tick is milliseconds old; a busy machine may stop the process in it.
@@ -29,15 +29,10 @@ describe('kill -9 while everything is written', () => {
         assert.equal(database.pragma('integrity_check', { simple: true }), 'ok')
         const choices = await new SqlitePublicationStore(database).choices()
         for (const user of chosen) assert.equal(choices.get(jid(user)), 'details', `${user} in round ${round}`)
-        const presences = new Map(
-          [...(await new SqlitePresenceStore(database).presences())].map(({ user, text }) => [
-            user as string,
-            Number(text),
-          ]),
-        )
+        const presences = await newestIn(new SqlitePresenceStore(database))
         for (const { n, at } of puts) {
           if (n > stored && newest - at < SURELY_STORED_MS) continue
-          const found = presences.get(`u${n % 500}@example.org`) ?? 0
+          const found = Number(presences.get(jid(`u${n % 500}@example.org`))?.text ?? 0)
           assert(found >= n, `round ${round}: ${found} instead of ${n}; ${stored} were stored`)
         }
       } finally {

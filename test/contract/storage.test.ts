@@ -9,7 +9,7 @@ import { type Memory, Storage } from '../../src/storage/storage.js'
 import { until } from '../support/until.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
 import { jid } from '../unit/users.js'
-import { damage, tablesOf } from './contract.js'
+import { damage, newestIn, tablesOf } from './contract.js'
 
 const ALICE = jid('alice@h')
 const USERS = 5000
@@ -39,7 +39,7 @@ describe('Storage', () => {
     choices = new Map([[ALICE, 'details']])
     subscriptions = new Map([[jid('bob@h'), { consent: 'refused', watchesUs: true }]])
     storage.secret('etag', (bytes) => Buffer.alloc(bytes, 7))
-    await storage.presences.savePresences(presences, [])
+    await storage.presences.append(presences)
     await storage.presences.saveKnownUntil(4711)
     for (const [user, choice] of choices) await storage.publications.saveChoice(user, choice)
     for (const [user, said] of subscriptions) await storage.subscriptions.saveSubscription(user, said)
@@ -65,8 +65,7 @@ describe('Storage', () => {
   async function isAllThere(): Promise<void> {
     await storage.close()
     storage = open()
-    const found = [...(await storage.presences.presences())]
-    assert.deepEqual(new Map(found.map((one) => [one.user, one])), new Map(presences.map((one) => [one.user, one])))
+    assert.deepEqual(await newestIn(storage.presences), new Map(presences.map((one) => [one.user, one])))
     assert.equal(await storage.presences.knownUntil(), 4711)
     assert.deepEqual(await storage.publications.choices(), choices)
     assert.deepEqual(await storage.subscriptions.subscriptions(), subscriptions)
@@ -86,7 +85,7 @@ describe('Storage', () => {
   it('acknowledges nothing that went to a file that is gone', async () => {
     rmSync(file)
     await assert.rejects(choose(), { name: 'StorageError', message: `${file} is gone` })
-    await assert.rejects(storage.presences.savePresences(presences, []), /is gone/)
+    await assert.rejects(storage.presences.append(presences), /is gone/)
     await assert.rejects(
       storage.subscriptions.saveSubscription(ALICE, { consent: 'asked', watchesUs: false }),
       /is gone/,
@@ -113,6 +112,19 @@ describe('Storage', () => {
     await storage.close()
     storage = open()
     assert.deepEqual(await storage.publications.choices(), new Map([[ALICE, 'none']]))
+  })
+
+  it('goes on with the log of presences where it was: what is folded later loses nothing', async () => {
+    const before = await storage.presences.append([someone('carol@h')])
+    presences.push(someone('carol@h'))
+    rmSync(file)
+    await untilRecovered()
+    const after = await storage.presences.append([someone('dora@h')])
+    presences.push(someone('dora@h'))
+    assert(after > before)
+    // As the writer does, which knows of the batches before.
+    await storage.presences.fold(before, [before], () => true)
+    await isAllThere()
   })
 
   for (const [what, harm, why] of [
@@ -175,14 +187,14 @@ describe('Storage', () => {
   it('writes everything anew when the file is damaged, and keeps the damaged one', async () => {
     presences = Array.from({ length: USERS }, (_, i) => someone(`u${i}@${'x'.repeat(100)}`))
     choices = new Map(presences.map(({ user }) => [user, 'status']))
-    await storage.presences.savePresences(presences, [])
+    await storage.presences.append(presences)
     // Written by another, so that nothing of it is read from memory.
     const database = openDatabase(directory)
     database.transaction(() => {
       const insert = database.prepare('REPLACE INTO publication VALUES (?, ?)')
       for (const row of choices) insert.run(...row)
       database.prepare('DELETE FROM publication WHERE user = ?').run(ALICE)
-      database.prepare('DELETE FROM presence WHERE length(user) < 10').run()
+      database.prepare('DELETE FROM presence_batch WHERE number = 1').run()
     })()
     database.pragma('wal_checkpoint(TRUNCATE)')
     database.close()
@@ -214,7 +226,8 @@ function someone(user: string, said: Partial<StoredPresence> = {}): StoredPresen
   return { user: jid(user), ...plain, ...said }
 }
 
-/** How many are in each table. */
+/** How many are in each table, but for presences, which are in either of two. */
 function rowsOf(directory: string): Record<string, number> {
-  return Object.fromEntries(Object.entries(tablesOf(directory)).map(([table, rows]) => [table, rows.length]))
+  const { presence: _folded, presence_batch: _log, ...rest } = tablesOf(directory)
+  return Object.fromEntries(Object.entries(rest).map(([table, rows]) => [table, rows.length]))
 }
