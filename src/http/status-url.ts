@@ -1,5 +1,5 @@
 import type { Domains } from '../presence/domains.js'
-import { type BareJid, parseBareJid } from '../presence/jid.js'
+import { type BareJid, type ParsedJid, parseUserInput } from '../presence/jid.js'
 
 export type StatusFormat = 'xml' | 'json' | 'txt'
 
@@ -13,25 +13,23 @@ const SUFFIX = /\.(xml|json|txt)$/
 
 /** What follows `/xmpp/status/` in the path, still percent-encoded (without the query). */
 export function parseStatusTarget(encoded: string, domains: Domains): StatusTarget {
-  let text: string
+  let text = encoded
   try {
     // Once, and `+` is itself (RFC 3986 §2.4).
-    text = decodeURIComponent(encoded)
+    if (encoded.includes('%')) text = decodeURIComponent(encoded)
   } catch {
     return { kind: 'malformed', suffix: null }
   }
-  const at = text.lastIndexOf('@')
+  const whole = parseUserInput(text)
+  // Also first: a served domain may end like a suffix. a@host.txt is a JID where host.txt is served.
+  if (whole.fault === undefined && domains.has(whole.domain)) return target(whole, null)
   const suffix = (SUFFIX.exec(text)?.[1] ?? null) as StatusFormat | null
-  if (text.includes('/')) return { kind: 'malformed', suffix }
   // A public link; none is given out that does not answer.
-  if (at < 0) return { kind: text.startsWith('~') && text.length > 1 ? 'nobody' : 'malformed', suffix }
-  const local = text.slice(0, at)
-  const whole = parseBareJid(local, text.slice(at + 1))
-  // A served domain may end like a suffix: a@host.txt is a JID where host.txt is served.
-  const asWritten = whole.fault === undefined && domains.has(whole.domain)
-  const parsed = asWritten || suffix === null ? whole : parseBareJid(local, text.slice(at + 1, -suffix.length - 1))
-  const stripped = asWritten ? null : suffix
-  if (parsed.fault === 'malformed') return { kind: 'malformed', suffix: stripped }
-  if (parsed.fault !== undefined) return { kind: 'nobody', suffix: stripped }
-  return { kind: 'user', jid: parsed.jid, domain: parsed.domain, suffix: stripped }
+  if (/^~[^/@]/.test(text) && !/[/@]/.test(text)) return { kind: 'nobody', suffix }
+  return target(suffix === null ? whole : parseUserInput(text.slice(0, -suffix.length - 1)), suffix)
+}
+
+function target(parsed: ParsedJid, suffix: StatusFormat | null): StatusTarget {
+  if (parsed.fault === undefined) return { kind: 'user', jid: parsed.jid, domain: parsed.domain, suffix }
+  return { kind: parsed.fault === 'malformed' ? 'malformed' : 'nobody', suffix }
 }

@@ -36,6 +36,10 @@ const DROPPED_IN_RESOURCE = /[\u034f\u180b-\u180d\ufe00-\ufe0f\u00ad\u1806\u200b
 const ASCII = /^[ -~]*$/
 const LABELS = /^(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
 
+// A domain that is its own A-labels. Mostly the next one asked for is the same again, and a string that was looked up before
+// has its hash already.
+let lastDomain = ''
+
 /**
  * A bare JID as somebody typed it, turned into the key of the account.
  *
@@ -64,15 +68,24 @@ function isPlainLocal(local: string): boolean {
 /** Splits at the last `@`; a resource makes it malformed. For JIDs that people type. */
 export function parseUserInput(text: string): ParsedJid {
   const at = text.lastIndexOf('@')
+  const local = text.slice(0, at)
+  const domain = text.slice(at + 1)
+  // Mostly there is nothing to fold, and a copy of it would cost.
+  if (at > 0 && domain === lastDomain && isPlainLocal(local)) return { jid: text as BareJid, domain: lastDomain }
   if (at < 0 || text.includes('/')) return { fault: 'malformed' }
-  return parseBareJid(text.slice(0, at), text.slice(at + 1))
+  return parseBareJid(local, domain)
 }
 
 /** A domain as lower-case A-labels, without the final dot; null if it is none (RFC 5890, RFC 7622 §3.2). */
 export function normaliseDomain(domain: string): string | null {
+  if (domain === lastDomain) return lastDomain
   const bare = domain.endsWith('.') ? domain.slice(0, -1) : domain
   const lower = bare.toLowerCase()
-  if (LABELS.test(lower)) return lower.length <= MAX_PART_BYTES ? lower : null
+  if (LABELS.test(lower)) {
+    if (lower.length > MAX_PART_BYTES) return null
+    if (lower === domain) lastDomain = domain
+    return lower
+  }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII that is no label is refused; the URL parser would decode it.
   if (/[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]/.test(bare)) return null
   if (Buffer.byteLength(bare) > MAX_PART_BYTES || UNSETTLED_IN_DOMAIN.test(bare)) return null
@@ -87,9 +100,6 @@ export interface FullJid {
   readonly resource: string | null
 }
 
-// Mostly the next stanza is from the same domain as the last: a string that was looked up before has its hash already.
-let lastDomain = ''
-
 /**
  * The `from` of a stanza that our own server stamped; null when it is no user's JID, or ambiguous. It is folded like what is
  * typed: ejabberd stamps the spelling in which the user logged in, whatever the account is called.
@@ -102,12 +112,7 @@ export function parseStanzaJid(from: string): FullJid | null {
   const local = address.slice(0, at)
   const written = address.slice(at + 1)
   const resource = slash < 0 ? null : normaliseResource(from.slice(slash + 1))
-  const domain = written === lastDomain ? lastDomain : normaliseDomain(written)
-  // Almost always there is nothing to fold, and a copy of it would cost.
-  if (domain === written && isPlainLocal(local)) {
-    lastDomain = domain
-    return { bare: address as BareJid, domain, resource }
-  }
+  if (written === lastDomain && isPlainLocal(local)) return { bare: address as BareJid, domain: lastDomain, resource }
   const parsed = parseBareJid(local, written)
   return parsed.fault === undefined ? { bare: parsed.jid, domain: parsed.domain, resource } : null
 }
