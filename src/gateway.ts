@@ -5,6 +5,7 @@ import { createApplication } from './http/application.js'
 import { bindError, HttpServer } from './http/http-server.js'
 import { PublicView } from './http/public-view.js'
 import { StatusEndpoint } from './http/status-endpoint.js'
+import { Turns } from './http/turns.js'
 import { ControlServer } from './ops/control-server.js'
 import type { Log } from './ops/log.js'
 import { Metrics } from './ops/metrics.js'
@@ -246,8 +247,9 @@ export class Gateway {
     const counter = { answered: (code: number) => metrics.statusAnswers.add(code) }
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, etagKey, counter)
-    const application = createApplication({ view, clock, batchLimit: limits.batch, failed })
-    const http = new HttpServer(config.http, status, application.callback(), failed)
+    const turns = new Turns()
+    const application = createApplication({ view, clock, batchLimit: limits.batch, turns, failed })
+    const http = new HttpServer(config.http, turns, status, application.callback(), failed)
     const url = await http.start()
     this.#opened.push(() => http.stop())
     const opsUrl = await this.#startOps(readiness, metrics)

@@ -5,22 +5,24 @@ import { faultBody, HttpFault } from './fault.js'
 import type { PublicView } from './public-view.js'
 import { statusBatch } from './routes/status-batch.js'
 import { STATUS_HEADERS, STATUS_PATH } from './status-endpoint.js'
+import type { Turns } from './turns.js'
 
 export interface ApplicationParts {
   readonly view: PublicView
   readonly clock: Clock
   readonly batchLimit: number
+  readonly turns: Turns
   /** An error that nobody expected. */
   readonly failed: (error: unknown) => void
 }
 
 /** Everything that koa answers: all but the status queries. */
-export function createApplication({ view, clock, batchLimit, failed }: ApplicationParts): Koa {
+export function createApplication({ view, clock, batchLimit, turns, failed }: ApplicationParts): Koa {
   const router = new Router()
   router.get('/', (ctx) => {
     ctx.body = INDEX
   })
-  router.post(STATUS_PATH, statusBatch(view, clock, batchLimit))
+  router.post(STATUS_PATH, statusBatch(view, clock, batchLimit, turns))
 
   const app = new Koa()
   app.silent = true
@@ -45,6 +47,8 @@ export function createApplication({ view, clock, batchLimit, failed }: Applicati
       if (!(error instanceof HttpFault)) failed(error)
       ctx.status = fault.status
       ctx.body = faultBody(fault.errno, fault.message)
+      // Nobody waits for the rest of a body that is refused for its size.
+      if (fault.status === 413 || fault.status === 429) ctx.set('Connection', 'close')
     }
   })
   app.use(router.routes())

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { faultBody } from './fault.js'
+import { Pipelines } from './pipelines.js'
+import type { Turns } from './turns.js'
 
 export interface HttpServerOptions {
   readonly host: string
@@ -9,20 +11,29 @@ export interface HttpServerOptions {
 }
 
 const GRACE_MS = 3000
+const PATIENCE_MS = 12_000
+// One connection takes a file descriptor and a few kB; ten thousand leave room within what systemd allows a service.
+const MOST_CONNECTIONS = 10_000
 
 /** The public server: `first` answers what it can, at once; koa has the rest. */
 export class HttpServer {
   readonly #server: Server
   readonly #options: HttpServerOptions
+  readonly #pipelines: Pipelines
 
   constructor(
     options: HttpServerOptions,
+    turns: Turns,
     first: { handle(request: IncomingMessage, response: ServerResponse): boolean },
     rest: RequestListener,
     failed: (error: unknown) => void,
   ) {
     this.#options = options
-    this.#server = createServer({ connectionsCheckingInterval: 2000 }, (request, response) => {
+    const pipelines = new Pipelines(turns, PATIENCE_MS)
+    this.#pipelines = pipelines
+    const nodeOptions = { connectionsCheckingInterval: 2000, IncomingMessage: pipelines.requestClass }
+    this.#server = createServer(nodeOptions, (request, response) => {
+      pipelines.asked(request, response)
       try {
         if (!first.handle(request, response)) rest(request, response)
       } catch (error) {
@@ -32,12 +43,22 @@ export class HttpServer {
         response.end(JSON.stringify(faultBody(150, 'internal error')))
       }
     })
+    pipelines.attend(this.#server)
     // Slow senders of headers or bodies are cut off; node answers them 408.
     this.#server.headersTimeout = 10_000
-    this.#server.requestTimeout = 12_000
+    this.#server.requestTimeout = PATIENCE_MS
     this.#server.keepAliveTimeout = 60_000
     // Whoever neither sends nor reads for so long is cut off, with whatever waits for her.
-    this.#server.timeout = 12_000
+    this.#server.timeout = PATIENCE_MS
+    // 16 KiB of headers bound their number; node would drop those over a thousand and say nothing.
+    this.#server.maxHeadersCount = 0
+    this.#server.maxConnections = MOST_CONNECTIONS
+    // One more is closed at once; the next ones take the place of those that only kept theirs.
+    this.#server.on('drop', () => this.#server.closeIdleConnections())
+    this.#server.on('checkExpectation', (request, response) => {
+      pipelines.asked(request, response)
+      response.writeHead(417).end()
+    })
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
   }
 
@@ -53,7 +74,10 @@ export class HttpServer {
   /** Lets requests under way end, for a moment. */
   stop(): Promise<void> {
     return new Promise((resolve) => {
-      const grace = setTimeout(() => this.#server.closeAllConnections(), GRACE_MS)
+      const grace = setTimeout(() => {
+        this.#server.closeAllConnections()
+        this.#pipelines.close()
+      }, GRACE_MS)
       this.#server.close(() => {
         clearTimeout(grace)
         resolve()

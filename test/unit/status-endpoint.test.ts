@@ -6,6 +6,7 @@ import { createApplication } from '../../src/http/application.js'
 import { HttpServer } from '../../src/http/http-server.js'
 import { PublicView } from '../../src/http/public-view.js'
 import { StatusEndpoint } from '../../src/http/status-endpoint.js'
+import { Turns } from '../../src/http/turns.js'
 import { Domains } from '../../src/presence/domains.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { Publications } from '../../src/presence/publication.js'
@@ -51,8 +52,9 @@ class Service {
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, key, counter)
     const failed = (error: unknown) => this.failures.push(error)
-    const application = createApplication({ view, clock, batchLimit: BATCH, failed })
-    this.#http = new HttpServer({ host: '127.0.0.1', port: 0 }, status, application.callback(), failed)
+    const turns = new Turns()
+    const application = createApplication({ view, clock, batchLimit: BATCH, turns, failed })
+    this.#http = new HttpServer({ host: '127.0.0.1', port: 0 }, turns, status, application.callback(), failed)
   }
 
   static async start(directory: string): Promise<Service> {

@@ -1,0 +1,117 @@
+import { IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Turns } from './turns.js'
+
+/** So many answers may a connection wait for; what it asks beyond them is not read before they are sent. */
+const MOST_UNANSWERED = 16
+
+interface Pipeline {
+  unanswered: number
+  /** The answer to the newest request. */
+  last: ServerResponse
+}
+
+/**
+ * Keeps who pipelines requests (RFC 9112 §9.3.2) from keeping everybody else waiting. node:http handles all that one read
+ * brought, up to 64 KiB or a thousand requests, at once. It stops in the middle only for a request to change the protocol:
+ * the one too many is declared one, and node hands over the connection. When the answers before it are sent, and it is the
+ * connection's turn, node gets it back, with what was not handled as if it had just arrived.
+ */
+export class Pipelines {
+  readonly #turns: Turns
+  readonly #patienceMs: number
+  readonly #pipelines = new WeakMap<Socket, Pipeline>()
+  readonly #suspended = new Set<Socket>()
+
+  /** Who has not read his answers after so many ms is cut off. */
+  constructor(turns: Turns, patienceMs: number) {
+    this.#turns = turns
+    this.#patienceMs = patienceMs
+  }
+
+  /** For node's option `IncomingMessage`. */
+  get requestClass(): typeof IncomingMessage {
+    const isFull = (socket: Socket) => this.#isFull(socket)
+    return class extends IncomingMessage {
+      #upgrade: boolean | null = null
+
+      /** Node asks before it hands out the request, and again after it was handled: the answer must stay. */
+      get upgrade(): boolean {
+        // The header Upgrade is ignored; CONNECT has no such choice.
+        this.#upgrade ??= this.method === 'CONNECT' || isFull(this.socket)
+        return this.#upgrade
+      }
+
+      // Node says what the client wants, then whether somebody listens.
+      set upgrade(_: unknown) {}
+    }
+  }
+
+  /** `server` must have been made with `requestClass`. */
+  attend(server: Server): void {
+    // What 'upgrade' gives is a Socket where the server is one of TCP.
+    server.on('upgrade', (request, socket, rest) => this.#suspend(server, request, socket as Socket, rest))
+  }
+
+  /** To be told of every request that node hands out, before it is answered. */
+  asked(request: IncomingMessage, response: ServerResponse): void {
+    // Only an answer that must wait for another has no socket.
+    const isFirst = response.socket !== null
+    // A body is read bit by bit, and its answer may be long: nothing is handled beside it.
+    const isLong = request.method !== 'GET' && request.method !== 'HEAD'
+    if (isFirst && !isLong) return
+    const before = this.#pipelines.get(request.socket)
+    const others = before && !before.last.writableFinished ? before.unanswered : 1
+    this.#pipelines.set(request.socket, { unanswered: isLong ? MOST_UNANSWERED : others + 1, last: response })
+  }
+
+  /** Cuts off whoever waits; of the others node's own list knows. */
+  close(): void {
+    for (const socket of this.#suspended) socket.destroy()
+  }
+
+  #isFull(socket: Socket): boolean {
+    const pipeline = this.#pipelines.get(socket)
+    return pipeline !== undefined && pipeline.unanswered >= MOST_UNANSWERED && !pipeline.last.writableFinished
+  }
+
+  #suspend(server: Server, request: IncomingMessage, socket: Socket, rest: Buffer): void {
+    const last = this.#pipelines.get(socket)?.last
+    const unhandled = Buffer.concat([headOf(request), rest])
+    // Answers under way may make node resume it; what arrived would be lost.
+    socket.pause().on('resume', pause).on('error', ignore)
+    this.#suspended.add(socket)
+    const cutOff = setTimeout(() => socket.destroy(), this.#patienceMs)
+    const answered = () => {
+      last?.off('close', answered)
+      socket.off('close', answered)
+      clearTimeout(cutOff)
+      this.#turns.take(() => this.#resume(server, socket, unhandled))
+    }
+    last?.once('close', answered)
+    socket.once('close', answered)
+  }
+
+  #resume(server: Server, socket: Socket, unhandled: Buffer): void {
+    this.#suspended.delete(socket)
+    socket.off('resume', pause).off('error', ignore)
+    if (!socket.writable) return void socket.destroy()
+    server.emit('connection', socket)
+    socket.emit('data', unhandled)
+    // What came later is in the stream, and stays there if there was one too many again.
+    if (!this.#suspended.has(socket)) socket.resume()
+  }
+}
+
+/** As it was read. */
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`
+  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
+  return Buffer.from(`${text}\r\n`, 'latin1')
+}
+
+function pause(this: Socket): void {
+  this.pause()
+}
+
+function ignore(): void {}
