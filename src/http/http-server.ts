@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { faultBody } from './fault.js'
+import { PATIENCE_MS } from './patience.js'
 import { Pipelines } from './pipelines.js'
 import type { Turns } from './turns.js'
 
@@ -11,7 +12,6 @@ export interface HttpServerOptions {
 }
 
 const GRACE_MS = 3000
-const PATIENCE_MS = 12_000
 // One connection takes a file descriptor and a few kB; ten thousand leave room within what systemd allows a service.
 const MOST_CONNECTIONS = 10_000
 
@@ -29,9 +29,9 @@ export class HttpServer {
     failed: (error: unknown) => void,
   ) {
     this.#options = options
-    const pipelines = new Pipelines(turns, PATIENCE_MS)
+    const pipelines = new Pipelines(turns)
     this.#pipelines = pipelines
-    const nodeOptions = { connectionsCheckingInterval: 2000, IncomingMessage: pipelines.requestClass }
+    const nodeOptions = { connectionsCheckingInterval: 1000, IncomingMessage: pipelines.requestClass }
     this.#server = createServer(nodeOptions, (request, response) => {
       pipelines.asked(request, response)
       try {
@@ -45,11 +45,14 @@ export class HttpServer {
     })
     pipelines.attend(this.#server)
     // Slow senders of headers or bodies are cut off; node answers them 408.
-    this.#server.headersTimeout = 10_000
+    this.#server.headersTimeout = PATIENCE_MS
     this.#server.requestTimeout = PATIENCE_MS
-    this.#server.keepAliveTimeout = 60_000
+    // Who reads his answer slowly, out of the buffers of the kernel, looks no different from who keeps his connection.
+    this.#server.keepAliveTimeout = PATIENCE_MS
     // Whoever neither sends nor reads for so long is cut off, with whatever waits for her.
     this.#server.timeout = PATIENCE_MS
+    // Closed in good order, the kernel would go on offering what is not read.
+    this.#server.on('timeout', (socket) => socket.resetAndDestroy())
     // 16 KiB of headers bound their number; node would drop those over a thousand and say nothing.
     this.#server.maxHeadersCount = 0
     this.#server.maxConnections = MOST_CONNECTIONS

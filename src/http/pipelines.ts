@@ -1,15 +1,10 @@
 import { IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { PATIENCE_MS } from './patience.js'
 import type { Turns } from './turns.js'
 
 /** So many answers may a connection wait for; what it asks beyond them is not read before they are sent. */
 const MOST_UNANSWERED = 16
-
-interface Pipeline {
-  unanswered: number
-  /** The answer to the newest request. */
-  last: ServerResponse
-}
 
 /**
  * Keeps who pipelines requests (RFC 9112 §9.3.2) from keeping everybody else waiting. node:http handles all that one read
@@ -19,27 +14,25 @@ interface Pipeline {
  */
 export class Pipelines {
   readonly #turns: Turns
-  readonly #patienceMs: number
-  readonly #pipelines = new WeakMap<Socket, Pipeline>()
+  /** Of connections that pipelined: how many answers they wait for, up to the newest. */
+  readonly #unanswered = new WeakMap<Socket, { count: number; last: ServerResponse }>()
+  /** Those that wait for all they may, with the newest answer. */
+  readonly #full = new Map<Socket, ServerResponse>()
   readonly #suspended = new Set<Socket>()
 
-  /** Who has not read his answers after so many ms is cut off. */
-  constructor(turns: Turns, patienceMs: number) {
+  constructor(turns: Turns) {
     this.#turns = turns
-    this.#patienceMs = patienceMs
   }
 
   /** For node's option `IncomingMessage`. */
   get requestClass(): typeof IncomingMessage {
-    const isFull = (socket: Socket) => this.#isFull(socket)
+    const full = this.#full
     return class extends IncomingMessage {
-      #upgrade: boolean | null = null
-
-      /** Node asks before it hands out the request, and again after it was handled: the answer must stay. */
+      /** Node asks before it hands out a request, and again when it is the newest answered: it was not one too many then. */
       get upgrade(): boolean {
+        if (full.size > 0 && full.has(this.socket) && full.get(this.socket)?.req !== this) return true
         // The header Upgrade is ignored; CONNECT has no such choice.
-        this.#upgrade ??= this.method === 'CONNECT' || isFull(this.socket)
-        return this.#upgrade
+        return this.method === 'CONNECT'
       }
 
       // Node says what the client wants, then whether somebody listens.
@@ -60,28 +53,37 @@ export class Pipelines {
     // A body is read bit by bit, and its answer may be long: nothing is handled beside it.
     const isLong = request.method !== 'GET' && request.method !== 'HEAD'
     if (isFirst && !isLong) return
-    const before = this.#pipelines.get(request.socket)
-    const others = before && !before.last.writableFinished ? before.unanswered : 1
-    this.#pipelines.set(request.socket, { unanswered: isLong ? MOST_UNANSWERED : others + 1, last: response })
+    const { socket } = request
+    const before = this.#unanswered.get(socket)
+    const count = (before && !before.last.writableFinished ? before.count : 1) + 1
+    this.#unanswered.set(socket, { count, last: response })
+    if (isLong || count >= MOST_UNANSWERED) this.#fill(socket, response)
   }
 
-  /** Cuts off whoever waits; of the others node's own list knows. */
+  /** Cuts off whoever is suspended; of the others node's own list knows. */
   close(): void {
     for (const socket of this.#suspended) socket.destroy()
   }
 
-  #isFull(socket: Socket): boolean {
-    const pipeline = this.#pipelines.get(socket)
-    return pipeline !== undefined && pipeline.unanswered >= MOST_UNANSWERED && !pipeline.last.writableFinished
+  #fill(socket: Socket, last: ServerResponse): void {
+    const answered = () => {
+      last.off('close', answered)
+      socket.off('close', answered)
+      this.#full.delete(socket)
+    }
+    this.#full.set(socket, last)
+    // An answer that waits for another one is not told of the end of its connection.
+    last.once('close', answered)
+    socket.once('close', answered)
   }
 
   #suspend(server: Server, request: IncomingMessage, socket: Socket, rest: Buffer): void {
-    const last = this.#pipelines.get(socket)?.last
+    const last = this.#full.get(socket)
     const unhandled = Buffer.concat([headOf(request), rest])
     // Answers under way may make node resume it; what arrived would be lost.
     socket.pause().on('resume', pause).on('error', ignore)
     this.#suspended.add(socket)
-    const cutOff = setTimeout(() => socket.destroy(), this.#patienceMs)
+    const cutOff = setTimeout(() => socket.resetAndDestroy(), PATIENCE_MS)
     const answered = () => {
       last?.off('close', answered)
       socket.off('close', answered)

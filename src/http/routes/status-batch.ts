@@ -5,6 +5,7 @@ import type { Clock } from '../../presence/clock.js'
 import { parseUserInput } from '../../presence/jid.js'
 import { Budget } from '../budget.js'
 import { HttpFault } from '../fault.js'
+import { PATIENCE_MS } from '../patience.js'
 import type { PublicView } from '../public-view.js'
 import { statusJson } from '../status-rendering.js'
 import type { Turns } from '../turns.js'
@@ -14,7 +15,6 @@ const BODY = z.object({ jids: z.array(z.string()) })
 const BYTES_PER_JID = 1100
 // Bodies and answers of all batches at once; a thousand JIDs and their statuses are some 0.2 MB.
 const BUDGET_BYTES = 64 * 1024 * 1024
-const PATIENCE_MS = 12_000
 const RETRY_AFTER_SECONDS = '5'
 
 /** `POST /xmpp/status {"jids":[…]}` → `{"presences":[…]}`, in the order asked. */
@@ -42,7 +42,7 @@ export function statusBatch(view: PublicView, clock: Clock, limit: number, turns
     ctx.type = 'json'
     ctx.body = answer
     // Nobody may hold it by reading a byte now and then.
-    const cutOff = clock.after(PATIENCE_MS, () => ctx.req.socket.destroy())
+    const cutOff = clock.after(PATIENCE_MS, () => ctx.req.socket.resetAndDestroy())
     ctx.res.once('close', () => cutOff.cancel())
   }
 }
