@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { PROSODY_PACKAGES, ROOT, setUp } from './setup.mjs'
 
-setUp({ debian: [...PROSODY_PACKAGES, 'wrk'] })
+setUp({ debian: [...PROSODY_PACKAGES, 'wrk', 'slowhttptest'] })
 
 const bench = spawn(process.execPath, [`${ROOT}build/bench/main.js`, ...process.argv.slice(2)], {
   cwd: ROOT,

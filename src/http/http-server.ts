@@ -20,6 +20,7 @@ export class HttpServer {
   readonly #server: Server
   readonly #options: HttpServerOptions
   readonly #pipelines: Pipelines
+  readonly #refused = new WeakSet<Socket>()
 
   constructor(
     options: HttpServerOptions,
@@ -35,7 +36,9 @@ export class HttpServer {
     this.#server = createServer(nodeOptions, (request, response) => {
       pipelines.asked(request, response)
       try {
-        if (!first.handle(request, response)) rest(request, response)
+        if (first.handle(request, response)) return
+        pipelines.lasting(request, response)
+        rest(request, response)
       } catch (error) {
         failed(error)
         if (response.headersSent) return void response.destroy()
@@ -53,6 +56,8 @@ export class HttpServer {
     this.#server.timeout = PATIENCE_MS
     // Closed in good order, the kernel would go on offering what is not read.
     this.#server.on('timeout', (socket) => socket.resetAndDestroy())
+    // Who has ended his side still gets what he asked for; node has no word for it but this, its own.
+    Object.assign(this.#server, { httpAllowHalfOpen: true })
     // 16 KiB of headers bound their number; node would drop those over a thousand and say nothing.
     this.#server.maxHeadersCount = 0
     this.#server.maxConnections = MOST_CONNECTIONS
@@ -62,7 +67,7 @@ export class HttpServer {
       pipelines.asked(request, response)
       response.writeHead(417).end()
     })
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#refuse(error, socket))
   }
 
   /** Resolves with the URL when it accepts connections; rejects with an Error that names the address. */
@@ -70,7 +75,7 @@ export class HttpServer {
     const { host, port } = this.#options
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
-      this.#server.listen({ host, port }, () => resolve(urlOf(this.#server)))
+      this.#server.listen({ host, port, backlog: MOST_CONNECTIONS }, () => resolve(urlOf(this.#server)))
     })
   }
 
@@ -86,6 +91,17 @@ export class HttpServer {
         resolve()
       })
       this.#server.closeIdleConnections()
+    })
+  }
+
+  /** After what was asked before, and once: whatever else comes is an error, too. */
+  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    if (this.#refused.has(socket)) return
+    this.#refused.add(socket)
+    const answer = `HTTP/1.1 ${statusOf(error)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+    this.#pipelines.whenAnswered(socket, () => {
+      if (socket.writable) socket.end(answer, () => socket.destroy())
     })
   }
 }
@@ -109,13 +125,15 @@ export function bindError(error: NodeJS.ErrnoException, host: string, port: numb
   }
 }
 
-function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request'
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+function statusOf({ code }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return '431 Request Header Fields Too Large'
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return '413 Payload Too Large'
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return '408 Request Timeout'
+    default:
+      return '400 Bad Request'
+  }
 }

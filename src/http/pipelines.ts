@@ -47,17 +47,27 @@ export class Pipelines {
   }
 
   /** To be told of every request that node hands out, before it is answered. */
-  asked(request: IncomingMessage, response: ServerResponse): void {
+  asked({ socket }: IncomingMessage, response: ServerResponse): void {
     // Only an answer that must wait for another has no socket.
-    const isFirst = response.socket !== null
-    // A body is read bit by bit, and its answer may be long: nothing is handled beside it.
-    const isLong = request.method !== 'GET' && request.method !== 'HEAD'
-    if (isFirst && !isLong) return
-    const { socket } = request
-    const before = this.#unanswered.get(socket)
-    const count = (before && !before.last.writableFinished ? before.count : 1) + 1
+    if (response.socket !== null) return
+    const before = this.#newest(socket)
+    const count = (before?.count ?? 1) + 1
     this.#unanswered.set(socket, { count, last: response })
-    if (isLong || count >= MOST_UNANSWERED) this.#fill(socket, response)
+    if (count >= MOST_UNANSWERED) this.#fill(socket, response)
+  }
+
+  /** To be told of those that are not answered at once: a body must be read, or the answer is long. */
+  lasting({ socket }: IncomingMessage, response: ServerResponse): void {
+    this.#unanswered.set(socket, { count: MOST_UNANSWERED, last: response })
+    this.#fill(socket, response)
+  }
+
+  /** Calls back when the connection waits for no answer that can come, or is gone. */
+  whenAnswered(socket: Socket, then: () => void): void {
+    const newest = this.#newest(socket)
+    // What is not asked to the end is never answered.
+    if (newest?.last.req.complete) onceSent(newest.last, socket, then)
+    else then()
   }
 
   /** Cuts off whoever is suspended; of the others node's own list knows. */
@@ -65,33 +75,27 @@ export class Pipelines {
     for (const socket of this.#suspended) socket.destroy()
   }
 
+  #newest(socket: Socket): { count: number; last: ServerResponse } | undefined {
+    const newest = this.#unanswered.get(socket)
+    return newest?.last.writableFinished ? undefined : newest
+  }
+
   #fill(socket: Socket, last: ServerResponse): void {
-    const answered = () => {
-      last.off('close', answered)
-      socket.off('close', answered)
-      this.#full.delete(socket)
-    }
+    if (this.#full.get(socket) === last) return
     this.#full.set(socket, last)
-    // An answer that waits for another one is not told of the end of its connection.
-    last.once('close', answered)
-    socket.once('close', answered)
+    onceSent(last, socket, () => this.#full.delete(socket))
   }
 
   #suspend(server: Server, request: IncomingMessage, socket: Socket, rest: Buffer): void {
-    const last = this.#full.get(socket)
     const unhandled = Buffer.concat([headOf(request), rest])
     // Answers under way may make node resume it; what arrived would be lost.
     socket.pause().on('resume', pause).on('error', ignore)
     this.#suspended.add(socket)
     const cutOff = setTimeout(() => socket.resetAndDestroy(), PATIENCE_MS)
-    const answered = () => {
-      last?.off('close', answered)
-      socket.off('close', answered)
+    this.whenAnswered(socket, () => {
       clearTimeout(cutOff)
       this.#turns.take(() => this.#resume(server, socket, unhandled))
-    }
-    last?.once('close', answered)
-    socket.once('close', answered)
+    })
   }
 
   #resume(server: Server, socket: Socket, unhandled: Buffer): void {
@@ -101,8 +105,22 @@ export class Pipelines {
     server.emit('connection', socket)
     socket.emit('data', unhandled)
     // What came later is in the stream, and stays there if there was one too many again.
-    if (!this.#suspended.has(socket)) socket.resume()
+    if (this.#suspended.has(socket)) return
+    // Its end may have come while nobody listened.
+    if (socket.readableEnded) socket.emit('end')
+    else socket.resume()
   }
+}
+
+function onceSent(answer: ServerResponse, socket: Socket, then: () => void): void {
+  const ended = () => {
+    answer.off('close', ended)
+    socket.off('close', ended)
+    then()
+  }
+  answer.once('close', ended)
+  // An answer that waits for another one is not told of the end of its connection.
+  socket.once('close', ended)
 }
 
 /** As it was read. */
