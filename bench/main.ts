@@ -1,17 +1,21 @@
-// npm run bench [-- status ingest memory latency flood]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
+// npm run bench [-- status ingest memory latency flood slowhttp not-found]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
 import { loadavg } from 'node:os'
 import { relative } from 'node:path'
 import { flood } from './flood.js'
 import { ingest } from './ingest.js'
 import { latency } from './latency.js'
 import { memory } from './memory.js'
+import { notFound } from './not-found.js'
+import { slowHttp } from './slow-http.js'
 import { status } from './status.js'
 import type { Effort } from './support/effort.js'
 import type { Figure } from './support/figure.js'
 import { saveResults } from './support/save-results.js'
 import { table } from './support/table.js'
 
-const BENCHES = new Map(Object.entries({ status, ingest, memory, latency, flood }))
+const BENCHES = new Map(
+  Object.entries({ status, ingest, memory, latency, flood, slowhttp: slowHttp, 'not-found': notFound }),
+)
 
 // Whatever was started ends with this process; 'exit' is what it listens for.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))

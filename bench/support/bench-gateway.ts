@@ -8,6 +8,9 @@ const STORED_WITHIN_MS = 120_000
 // The lag of prom-client is the time between two of its looks at the clock, which are so far apart without any.
 const LOOKS_EVERY_MS = 10
 
+/** Served, with nobody published. */
+export const CLOSED_DOMAIN = 'closed.localhost'
+
 /** The real gateway as a process, linked to a synthetic server that says what it is told to. */
 export class BenchGateway {
   readonly #gateway: GatewayProcess
@@ -25,7 +28,7 @@ export class BenchGateway {
       const port = await server.call<number>('listen')
       const config = {
         xmpp: { service: `xmpp://127.0.0.1:${port}`, domain: 'presence.localhost', secret: 'bench' },
-        domains: { [SYNTHETIC_DOMAIN]: { publish: 'details' } },
+        domains: { [SYNTHETIC_DOMAIN]: { publish: 'details' }, [CLOSED_DOMAIN]: { publish: 'none' } },
       }
       const gateway = await startGateway({ config })
       pin(gateway.pid, 'measured')
@@ -87,6 +90,11 @@ export class BenchGateway {
     const metrics = await this.#metrics()
     const late = (which: string) => read(metrics, `nodejs_eventloop_lag_${which}_seconds`) * 1000 - LOOKS_EVERY_MS
     return { p99: late('p99'), max: late('max') }
+  }
+
+  async unpublish(user: string): Promise<void> {
+    const { code, output } = await this.#gateway.run('publish', user, 'none')
+    if (code !== 0) throw new Error(`publish ${user} none ended with ${code}: ${output}`)
   }
 
   async stop(): Promise<void> {

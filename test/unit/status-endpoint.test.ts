@@ -25,6 +25,8 @@ const NAMED = 'bücher.example'
 
 interface Answer {
   status: number
+  /** What the status line says beside it. */
+  reason: string | undefined
   /** Name and value in turn, as they came. */
   rawHeaders: string[]
   headers: Record<string, string | string[] | undefined>
@@ -98,7 +100,13 @@ class Service {
         })
         response.on('end', () => {
           const { statusCode = 0, rawHeaders } = response
-          resolve({ status: statusCode, rawHeaders, headers: response.headers, body: text })
+          resolve({
+            status: statusCode,
+            reason: response.statusMessage,
+            rawHeaders,
+            headers: response.headers,
+            body: text,
+          })
         })
       })
       asking.on('error', reject).end(body)
@@ -346,27 +354,52 @@ describe('GET /xmpp/status/<jid>', () => {
       '.json': '{"error":"item-not-found"}',
       '.txt': 'item-not-found',
     }
-    for (const [suffix, expected] of Object.entries(bodies)) {
-      for (const method of ['GET', 'HEAD']) {
-        it(`to ${method}, ${suffix || 'by default'}, for unknown, unserved, unpublished, and ambiguous`, async () => {
-          const seen = new Set<string>()
-          for (const who of [
-            'nobody@open.example',
-            'a@nowhere.example',
-            hidden,
-            closed,
-            '%C5%BFa@open.example',
-            '~link',
-          ]) {
-            const answer = await service.ask(`/xmpp/status/${who}${suffix}`, { method })
-            assert.equal(answer.status, 404, who)
-            if (method === 'GET') assert.equal(answer.body, expected, who)
-            seen.add(JSON.stringify([withoutDate(answer), answer.body]))
+    const nobodies = {
+      'never seen where all are published': 'nobody@open.example',
+      'never seen where none is': 'nobody@closed.example',
+      'never seen in a domain of another script': 'nobody@b%C3%BCcher.example',
+      'seen, and unpublished by her own choice': hidden,
+      'seen, and unpublished by her domain': closed,
+      'of a domain that is not served': 'a@nowhere.example',
+      'of one in another script that is not served': 'a@h%C3%BCte.example',
+      'of one below a served one': 'alice@sub.open.example',
+      'of one with a suffix at its end that is none': 'alice@open.example.svg',
+      'whose JID servers read differently': '%C5%BFa@open.example',
+      'whose JID has something invisible': 'ali%E2%80%8Bce@open.example',
+      'behind a public link': '~link',
+    }
+    const forms: [string, string, Record<string, string>][] = [
+      ['', '', {}],
+      ['.xml', '', {}],
+      ['.json', '.json', {}],
+      ['.txt', '.txt', {}],
+      ['', '', { accept: 'application/xml' }],
+      ['.json', '', { accept: 'application/json' }],
+      ['.txt', '', { accept: 'text/plain' }],
+      ['', '', { accept: 'image/png' }],
+    ]
+    for (const method of ['GET', 'HEAD'] as const) {
+      for (const [form, suffix, headers] of forms) {
+        it(`to ${method} with ${suffix || 'no suffix'} and Accept: ${headers.accept ?? 'none'}, whoever it is that is not there`, async () => {
+          const seen = new Map<string, string>()
+          for (const [why, who] of Object.entries(nobodies)) {
+            const answer = await service.ask(`/xmpp/status/${who}${suffix}`, { method, headers })
+            assert.equal(answer.status, 404, why)
+            if (method === 'GET') assert.equal(answer.body, bodies[form as keyof typeof bodies] ?? bodies[''], why)
+            // The status line, names of headers as they were written and in order, their values, the body.
+            seen.set(JSON.stringify([answer.reason, withoutDate(answer), answer.body]), why)
           }
-          assert.equal(seen.size, 1)
+          assert.equal(seen.size, 1, [...seen.values()].join('; '))
         })
       }
     }
+
+    it('in a batch, but for the JID as asked', async () => {
+      const jids = Object.values(nobodies).map((who) => decodeURIComponent(who))
+      const { body } = await service.post({ jids })
+      const expected = jids.map((who) => `{"jid":${JSON.stringify(who)},"error":"item-not-found"}`)
+      assert.equal(body, `{"presences":[${expected.join(',')}]}`)
+    })
 
     it('also with the ETag that the user would have', async () => {
       const headers = { 'if-none-match': await service.etag() }
