@@ -9,6 +9,7 @@ export interface HttpServerOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  readonly maxConnections?: number
 }
 
 const GRACE_MS = 3000
@@ -60,7 +61,7 @@ export class HttpServer {
     Object.assign(this.#server, { httpAllowHalfOpen: true })
     // 16 KiB of headers bound their number; node would drop those over a thousand and say nothing.
     this.#server.maxHeadersCount = 0
-    this.#server.maxConnections = MOST_CONNECTIONS
+    this.#server.maxConnections = options.maxConnections ?? MOST_CONNECTIONS
     // One more is closed at once; the next ones take the place of those that only kept theirs.
     this.#server.on('drop', () => this.#server.closeIdleConnections())
     this.#server.on('checkExpectation', (request, response) => {

@@ -162,6 +162,28 @@ describe('A gateway whose clients pipeline', function () {
     assert(residentMemory(published.pid, true) < MEMORY)
   })
 
+  it('refuses a batch while others hold all the memory that there is for them, and takes it when they are gone', async () => {
+    const batch = `${published.gateway.url}/xmpp/status`
+    const ask = async () => (await fetch(batch, { method: 'POST', body: `{"jids":["${PUBLISHED}"]}` })).status
+    for (let i = 0; i < 100; i++) {
+      const { socket } = await RawHttp.open(published.port)
+      socket.write('POST /xmpp/status HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{')
+      sockets.push(socket)
+    }
+    const refused = await until(async () => {
+      const response = await fetch(batch, {
+        method: 'POST',
+        body: JSON.stringify({ jids: [PUBLISHED], x: 'x'.repeat(900_000) }),
+      })
+      return response.status === 429 && response
+    })
+    assert.match(String(refused.headers.get('retry-after')), /^\d+$/)
+    assert.match(await refused.text(), /"errno":140/)
+    assert.equal((await published.gateway.status(PUBLISHED)).status, 200)
+    for (const socket of sockets) socket.destroy()
+    await until(async () => (await ask()) === 200)
+  })
+
   it('answers beside 5,000 connections that say nothing, and one that reads nothing, and cuts all off', async () => {
     reader = new OrdinaryReader(published.statusUrl)
     const deaf = await RawHttp.open(published.port)
