@@ -157,8 +157,8 @@ describe('A gateway whose clients pipeline', function () {
       assert.equal(answer?.status, 200)
       assert.match(answer?.body ?? '', /"show":"away".*"user998@localhost"/)
     }
-    // One batch for each turn of the event loop.
-    assert(reader.answers > 50, `${reader.answers} ordinary answers meanwhile`)
+    // One batch for each turn of the event loop; without turns it was two at most.
+    assert(reader.answers > 8, `${reader.answers} ordinary answers meanwhile`)
     assert(residentMemory(published.pid, true) < MEMORY)
   })
 
