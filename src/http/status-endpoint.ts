@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../presence/clock.js'
 import { negotiate } from './accept.js'
+import { PATIENCE_MS } from './patience.js'
 import type { PublicView } from './public-view.js'
 import { CONTENT_TYPES, type PublishedPresence, render, renderFault, type StatusFault } from './status-rendering.js'
 import { parseStatusTarget, type StatusFormat } from './status-url.js'
@@ -20,6 +21,9 @@ export const STATUS_HEADERS: readonly string[] = [
   'ETag, Presence-Freshness, Retry-After',
   'X-Content-Type-Options',
   'nosniff',
+  // Clients that know it do not ask on a connection that is just being closed.
+  'Keep-Alive',
+  `timeout=${PATIENCE_MS / 1000}`,
 ]
 
 const ORIGIN = /^https?:\/\/[^/?#]*/i
