@@ -44,6 +44,8 @@ interface Domain {
 const SWEEP_SLICE = 2000
 // XEP-0256 counts whole seconds back from its arrival; closer than that is the same moment said again.
 const IDLE_TOLERANCE_MS = 2000
+// Servers stamp in whole seconds what they replay (Prosody does): the second that it was set in is no earlier time.
+const STAMP_TOLERANCE_MS = 1000
 
 /** Everyone's current presence, in memory. Knows no server: who may speak and when silence is proof is decided elsewhere. */
 export class PresenceBoard {
@@ -206,7 +208,7 @@ export class PresenceBoard {
     }
     if (resource.show !== said.show) resource.shownSince = saidAt
     // The same show again with an older stamp: it has been so for longer than we knew.
-    else if (said.stampedAt !== null) resource.shownSince = Math.min(resource.shownSince, saidAt)
+    else if (said.stampedAt !== null && resource.shownSince - saidAt >= STAMP_TOLERANCE_MS) resource.shownSince = saidAt
     if (said.idleSince === undefined) {
       if (resource.show !== said.show) resource.idleSince = null
     } else {

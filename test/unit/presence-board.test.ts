@@ -154,6 +154,16 @@ describe('PresenceBoard', () => {
       assert.equal(since(), -9000)
     })
 
+    it('stays where a replay stamps in whole seconds what was heard within that second', () => {
+      clock.pass(618)
+      put('a')
+      const before = changes.length
+      put('a', { stampedAt: beginning - 381 })
+      assert.deepEqual([since(), changes.length], [618, before])
+      put('a', { stampedAt: beginning - 382 })
+      assert.deepEqual([since(), changes.length], [-382, before + 1])
+    })
+
     it('is when she became idle, if she says so', () => {
       put('a', { show: 'away', idleSince: beginning - 60_000, stampedAt: beginning - 10 })
       assert.equal(since(), -60_000)
