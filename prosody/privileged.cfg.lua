@@ -11,6 +11,8 @@ local lua = Lua or _G -- Prosody 13 warns about plain globals, 0.12 has no Lua.
 
 Component (component)
 	component_secret = secret ~= "" and secret or nil
+	-- A gateway that returns takes the place of its dead connection, which Prosody may believe in for a quarter of an hour.
+	component_conflict_resolve = "kick_old"
 	-- mod_privilege hears here that the gateway has connected.
 	modules_enabled = { "privilege" }
 

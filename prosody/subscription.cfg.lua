@@ -8,3 +8,5 @@ local secret = ENV_GATEWAY_XMPP_SECRET or "" -- xmpp.secret of the gateway; whil
 
 Component (component)
 	component_secret = secret ~= "" and secret or nil
+	-- A gateway that returns takes the place of its dead connection, which Prosody may believe in for a quarter of an hour.
+	component_conflict_resolve = "kick_old"

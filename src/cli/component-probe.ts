@@ -30,19 +30,23 @@ export async function probeComponent(config: Config, clock: Clock, stop: AbortSi
   const privileged = new PrivilegedSource(domains)
   const unannounced = new Set(domains)
   const announced = new Moment<void>()
-  const first = new Moment<{ reason: string | null }>()
+  const first = new Moment<void>()
+  let lost = null as string | null
   const bounds = streamBounds(config.limits.stanza)
   const link = new ComponentLink(
     { service, domain, secret, bounds },
     clock,
     { id: randomUUID, fraction: () => 1 },
     {
-      lost: (reason) => first.come({ reason }),
+      lost: (reason) => {
+        lost ??= reason
+        first.come()
+      },
       skipped: () => {},
     },
   )
   link.start({
-    up: () => first.come({ reason: null }),
+    up: () => first.come(),
     stanza: (stanza) => {
       const name = stanza.name === 'message' ? privileged.announced(stanza) : null
       if (name !== null && privileged.has(name)) unannounced.delete(name)
@@ -51,10 +55,8 @@ export async function probeComponent(config: Config, clock: Clock, stop: AbortSi
     down: () => announced.come(),
   })
   try {
-    const outcome = await within(UP_MS, stop, first.came)
-    if (outcome?.reason !== null) {
-      return { kind: 'down', reason: outcome?.reason ?? `no answer while opening, for ${UP_MS / 1000} s` }
-    }
+    await within(UP_MS, stop, first.came)
+    if (!link.online) return { kind: 'down', reason: lost ?? `no answer while opening, for ${UP_MS / 1000} s` }
     const asked = [...domains].map(async (name): Promise<ProbedDomain> => {
       const identity = await identify(link, domains.written(name), ANSWER_MS)
       const unanswered = identity.server === null ? identity.why : null
@@ -62,6 +64,8 @@ export async function probeComponent(config: Config, clock: Clock, stop: AbortSi
     })
     await within(ANNOUNCEMENT_MS, stop, announced.came)
     const answered = await Promise.all(asked)
+    // As where another link of this component is there, too.
+    if (lost !== null) return { kind: 'down', reason: lost }
     return { kind: 'up', domains: answered.map((found) => ({ ...found, privileged: privileged.has(found.domain) })) }
   } finally {
     await link.stop()

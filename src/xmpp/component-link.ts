@@ -2,6 +2,7 @@ import { type Element, xml } from '@xmpp/component'
 import type { Clock, Timer } from '../presence/clock.js'
 import { sameAddress } from '../presence/jid.js'
 import { ComponentStream, type ComponentStreamOptions } from './component-stream.js'
+import { Echoes } from './echoes.js'
 import type { IqAnswer, Link, LinkHandler } from './link.js'
 import type { XmlElement } from './xml-element.js'
 
@@ -54,6 +55,7 @@ export class ComponentLink implements Link {
   #pingedAt: number | null = null
   #ended: (() => void) | null = null
   #stopping: Promise<void> | null = null
+  #echoes: Echoes | null = null
   #refusals = 0
   #upSince = 0
 
@@ -127,6 +129,8 @@ export class ComponentLink implements Link {
     this.#upSince = this.#clock.steady()
     this.#heard()
     this.#watch()
+    this.#echoes = new Echoes(this.address, this.#random.id())
+    for (const echo of this.#echoes.sent()) this.send(echo)
     this.#handler?.up()
   }
 
@@ -178,6 +182,10 @@ export class ComponentLink implements Link {
 
   #stanza(stanza: XmlElement): void {
     this.#heard()
+    const echo = this.#echoes?.heard(stanza)
+    // As servers say it that do not accept a second link.
+    if (echo === 'missing') this.#stream?.abort('conflict: the server has another link of ours', 'conflict')
+    if (echo) return
     const { type, id, from } = stanza.attrs
     if (stanza.name === 'iq' && (type === 'result' || type === 'error')) {
       const pending = id === undefined ? undefined : this.#pending.get(id)

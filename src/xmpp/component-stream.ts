@@ -113,8 +113,9 @@ export class ComponentStream {
     this.#step('closing')
   }
 
-  /** Ends it at once. */
-  abort(reason: string): void {
+  /** Ends it at once. `condition`: as if the server had said it. */
+  abort(reason: string, condition: string | null = null): void {
+    this.#condition = condition
     this.#end(reason)
   }
 

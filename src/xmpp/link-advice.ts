@@ -12,7 +12,9 @@ export function linkAdvice(reason: string, { service, domain }: LinkPlace): stri
   if (reason.includes('host-unknown')) {
     return `${service} knows no component ${domain}: add it to the server and restart it, or mend xmpp.domain (or xmpp.service, if that is the port for clients)`
   }
-  if (reason.includes('conflict')) return `another process is connected as ${domain}: stop that one`
+  if (reason.includes('conflict')) {
+    return `another process is connected as ${domain}: stop that one. If there is none, the server still believes in a connection that is dead, and will give it up`
+  }
   if (reason.includes('ECONNREFUSED')) {
     return `nothing listens at ${service}: start the XMPP server and let it take components there, or mend xmpp.service`
   }

@@ -195,16 +195,21 @@ describe('presence-gateway check', () => {
       assert.match(failures(result)[0] ?? '', /^FAIL link: /)
     })
 
-    it('says that another process is that component', async () => {
-      const { componentPort: port, componentDomain: domain, secret } = server
-      const other = await ComponentLink.open({ port, domain, secret })
+    it('says that another process is that component, where the server keeps the first one', async () => {
+      const first = await startProsody({
+        mode: 'none',
+        extraConfig: 'Component "presence.localhost"\n  component_secret = "component-secret"',
+      })
+      const { componentPort: port, componentDomain: domain, secret } = first
+      const other = await until(() => ComponentLink.open({ port, domain, secret }))
       try {
         assertOneFailure(
-          await check({}, server),
+          await check({}, first),
           /^FAIL link: another process is connected as presence\.localhost: stop that one/,
         )
       } finally {
         other.close()
+        await first.stop()
       }
     })
 
@@ -339,6 +344,17 @@ describe('presence-gateway check', () => {
       assert.ok(result.lines.includes('ok   privilege localhost: the gateway sees every user'))
       assert.ok(result.lines.includes(`ok   ejabberd API: ${server.apiUrl}: 0 online`))
       assert.doesNotMatch(result.output, /^warn/m)
+    })
+
+    it('says that another process is that component', async () => {
+      const { componentPort: port, componentDomain: domain, secret } = server
+      const other = await ComponentLink.open({ port, domain, secret })
+      try {
+        const result = await check({}, server)
+        assert.match(failures(result)[0] ?? '', /^FAIL link: another process is connected as presence\.localhost/)
+      } finally {
+        other.close()
+      }
     })
 
     it('says what is lost without its API', async () => {

@@ -385,6 +385,46 @@ describe('ComponentLink', () => {
     })
   })
 
+  describe('beside another link of this component', () => {
+    /** Gives back what the component sends to itself, but for every message of which `lost` is true. */
+    const echoing = (lost: (index: number) => boolean) => (connection: Connection) => {
+      let given = 0
+      accepting(({ socket }) => {
+        socket.on('data', () => {
+          const sent = [...connection.received.matchAll(/<message to="([^"]+)" id="([^"]+)" from="[^"]+"\/>/g)]
+          for (const [, to, id] of sent.slice(given)) {
+            if (!lost(given++)) socket.write(`<message to='${to}' from='${to}' id='${id}'/>`)
+          }
+        })
+      })(connection)
+    }
+
+    for (const [which, lost] of [
+      ['the first', (i: number) => i === 0],
+      ['one in the middle', (i: number) => i === 7],
+      ['every other', (i: number) => i % 2 === 1],
+    ] as const) {
+      it(`gives way, as after a conflict, where ${which} of its messages to itself went to the other`, async () => {
+        const { link } = await meet(echoing(lost))
+        await link.offline(1)
+        assert.match(link.lost[0]?.reason ?? '', /conflict/)
+        // Half of the longest delay after a first refusal.
+        assert.equal(link.lost[0]?.retryInMs, 500)
+        assert.deepEqual(link.stanzas, [])
+      })
+    }
+
+    it('stays where all come back, and takes nobody else for itself', async () => {
+      const { link, server } = await meet(echoing(() => false))
+      await link.online()
+      const { socket } = server.connections[0] ?? {}
+      await until(() => server.connections[0]?.received.includes('id="id-1.31"'))
+      socket?.write(`<message from='a@b' id='id-1.99'/><message from='${DOMAIN}' id='id-2.3'/>`)
+      await until(() => link.stanzas.length === 2)
+      assert.deepEqual(link.lost, [])
+    })
+  })
+
   describe('a request', () => {
     const query = () => xml('query', { xmlns: 'urn:q' })
 
@@ -394,10 +434,10 @@ describe('ComponentLink', () => {
       const answer = link.link.request('example.org', 'get', query())
       const socket = server.connections[0]?.socket
       for (const from of [`from='evil.example'`, `from='example.org/x'`, `from='a@example.org'`, '']) {
-        socket?.write(`<iq type='result' id='id-1' ${from}><forged xmlns='urn:q'/></iq>`)
+        socket?.write(`<iq type='result' id='id-2' ${from}><forged xmlns='urn:q'/></iq>`)
       }
-      socket?.write(`<iq type='result' id='id-2' from='example.org'><forged xmlns='urn:q'/></iq>`)
-      socket?.write(`<iq type='result' id='id-1' from='example.org'><right xmlns='urn:q'/></iq>`)
+      socket?.write(`<iq type='result' id='id-3' from='example.org'><forged xmlns='urn:q'/></iq>`)
+      socket?.write(`<iq type='result' id='id-2' from='example.org'><right xmlns='urn:q'/></iq>`)
       const result = await answer
       assert(result.kind === 'result')
       assert.equal(result.payload?.name, 'right')
@@ -408,7 +448,7 @@ describe('ComponentLink', () => {
       await link.online()
       const answer = link.link.request('élève@example.org/büro', 'get', query())
       const from = `from='ÉLÈVE@example.org/bu\u0308ro'`
-      server.connections[0]?.socket.write(`<iq type='result' id='id-1' ${from}><right xmlns='urn:q'/></iq>`)
+      server.connections[0]?.socket.write(`<iq type='result' id='id-2' ${from}><right xmlns='urn:q'/></iq>`)
       assert.equal((await answer).kind, 'result')
     })
 
@@ -418,11 +458,11 @@ describe('ComponentLink', () => {
       const answers = [1, 2].map(() => link.link.request('example.org', 'get', query()))
       const socket = server.connections[0]?.socket
       socket?.write(
-        `<iq type='error' id='id-1' from='example.org'><query xmlns='urn:q'/><error type='cancel'>` +
+        `<iq type='error' id='id-2' from='example.org'><query xmlns='urn:q'/><error type='cancel'>` +
           `<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>no</text>` +
           `<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
       )
-      socket?.write(`<iq type='error' id='id-2' from='example.org'/>`)
+      socket?.write(`<iq type='error' id='id-3' from='example.org'/>`)
       assert.deepEqual(await Promise.all(answers), [
         { kind: 'error', condition: 'service-unavailable' },
         { kind: 'error', condition: 'undefined-condition' },
@@ -456,7 +496,7 @@ describe('ComponentLink', () => {
     it('is never answered by a later link', async () => {
       const { link, server } = await meet(
         accepting(
-          ({ socket, number }) => number === 1 && socket.write(`<iq type='result' id='id-1' from='example.org'/>`),
+          ({ socket, number }) => number === 1 && socket.write(`<iq type='result' id='id-2' from='example.org'/>`),
         ),
       )
       await link.online()
