@@ -39,6 +39,8 @@ interface Domain {
   readonly users: Map<BareJid, User>
   readonly eras: Eras
   covered: Mark
+  /** See `awaitProof`. */
+  proofDue: boolean
 }
 
 const SWEEP_SLICE = 2000
@@ -164,6 +166,19 @@ export class PresenceBoard {
   /** What was proven of a domain holds no longer: its users are `stale` until something is heard of them again. */
   uncover(domain: string): void {
     if (this.#link !== null) this.#domain(domain).eras.begin(this.mark())
+  }
+
+  /**
+   * A proof for the whole domain is on its way: until it is there nobody is live for what was heard of her, since she may have
+   * resources of which nothing was heard.
+   */
+  awaitProof(domain: string): void {
+    this.#domain(domain).proofDue = true
+  }
+
+  /** No such proof is to be had: whoever was heard on this link, and of whom nothing older is left, is live. As at first. */
+  takeWord(domain: string): void {
+    this.#domain(domain).proofDue = false
   }
 
   mark(): Mark {
@@ -319,7 +334,7 @@ export class PresenceBoard {
     const domain = this.#domains.get(domainName)
     const user = domain?.users.get(jid)
     if (!domain || !user) return null
-    const freshness = domain.eras.freshness(Math.max(user.covered, domain.covered))
+    const freshness = freshnessOf(user)
     if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
     const winner = user.winner
     if (!winner) return { show: 'offline', text: user.offlineText, since: user.offlineSince, freshness }
@@ -348,9 +363,7 @@ export class PresenceBoard {
     for (const domain of this.#domains.values()) {
       const shared = domain.eras.freshness(domain.covered)
       if (shared === 'live') counts.live += domain.users.size
-      else
-        for (const user of domain.users.values())
-          counts[domain.eras.freshness(Math.max(user.covered, domain.covered))]++
+      else for (const user of domain.users.values()) counts[freshnessOf(user)]++
     }
     return counts
   }
@@ -414,7 +427,7 @@ export class PresenceBoard {
     if (!domain) {
       const eras = new Eras(this.#clock, this.#limits.staleAfterMs, this.#loadedAt)
       if (this.#link !== null) eras.begin(this.#link)
-      domain = { name, suffix: `@${name}`, users: new Map(), eras, covered: NEVER }
+      domain = { name, suffix: `@${name}`, users: new Map(), eras, covered: NEVER, proofDue: false }
       this.#domains.set(name, domain)
     }
     return domain
@@ -456,6 +469,12 @@ const MAX_BYTES_A_UNIT = 3
 function detached<T extends string>(text: T): T {
   if (text.length * MAX_BYTES_A_UNIT > scratch.length) return Buffer.from(text).toString() as T
   return scratch.toString('utf8', 0, scratch.write(text)) as T
+}
+
+function freshnessOf({ domain, covered }: User): Freshness {
+  const { eras, proofDue } = domain
+  const freshness = eras.freshness(Math.max(covered, domain.covered))
+  return freshness === 'live' && proofDue && !eras.isPresent(domain.covered) ? 'stale' : freshness
 }
 
 function showOf(user: User): AvailableShow | 'offline' {

@@ -97,6 +97,8 @@ export class Reconciler {
     for (const domain of this.#domains.values()) {
       domain.doubted = this.#board.mark()
       domain.announced = domain.doubted
+      // Until it is known which server it is, and that it has a proof to give.
+      this.#board.takeWord(domain.name)
       for (const user of this.#subscriptions.grantedIn(domain.name)) domain.toProbe.add(user)
       void this.#identify(domain)
     }
@@ -129,6 +131,7 @@ export class Reconciler {
   /** Taken back: nothing more is heard of her users, but of those who granted it themselves. */
   #unprivileged(domain: DomainState): void {
     this.#board.uncover(domain.name)
+    this.#board.takeWord(domain.name)
     for (const user of this.#subscriptions.grantedIn(domain.name)) domain.toProbe.add(user)
     void this.#probe(domain)
   }
@@ -167,9 +170,11 @@ export class Reconciler {
   #cover(domain: DomainState): void {
     if (!this.#privileged.has(domain.name)) return
     domain.toProbe.clear()
+    const provable = domain.server === 'prosody' || (domain.server === 'ejabberd' && this.#api !== null)
+    if (!provable) return this.#observer.blind(domain.name, domain.server ?? 'other')
+    this.#board.awaitProof(domain.name)
     if (domain.server === 'prosody') void this.#fence(domain)
-    else if (domain.server === 'ejabberd' && this.#api) this.#wantSnapshot(0)
-    else this.#observer.blind(domain.name, domain.server ?? 'other')
+    else this.#wantSnapshot(0)
   }
 
   /** Prosody replays everybody at once; the answer to whatever is asked after that ends the replay. */
@@ -228,6 +233,8 @@ export class Reconciler {
       if (epoch !== this.#epoch) return
       this.#snapshotWanted = false
       const retryInMs = Math.min(SNAPSHOT_RETRY_MS, this.#options.verifyEveryMs)
+      // Nobody knows for how long.
+      for (const { name, server } of this.#domains.values()) if (server === 'ejabberd') this.#board.takeWord(name)
       this.#observer.snapshotFailed((error as Error).message, retryInMs)
       this.#wantSnapshot(retryInMs)
     } finally {

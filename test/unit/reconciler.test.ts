@@ -163,6 +163,17 @@ describe('Reconciler', () => {
       assert.deepEqual(link.probed(), [])
     })
 
+    it('calls nobody live before the fence, whatever is heard: she may have resources yet to be replayed', async () => {
+      say(ALICE, 'phone')
+      assert.equal(show(ALICE), 'online stale')
+      reconciler.heard(ALICE, 'phone')
+      board.remove(ALICE, 'phone', null, null)
+      assert.equal(show(ALICE), 'offline stale')
+      board.put(ALICE, 'desk', presence({ show: 'dnd' }))
+      await answer('Prosody')
+      assert.equal(show(ALICE), 'dnd live')
+    })
+
     it('asks again where the fence is not answered, and proves nothing till then', async () => {
       say(ALICE)
       await answer({ kind: 'timeout' })
@@ -205,6 +216,23 @@ describe('Reconciler', () => {
       await clock.passing(0)
       assert.deepEqual([show(ALICE), show(BOB)], ['away live', 'offline live'])
       assert(told.includes('snapshot: 1'))
+    })
+
+    it('calls nobody live before the snapshot, whatever is heard: she may have resources that only it shows', async () => {
+      reconciler.heard(ALICE, 'phone')
+      board.remove(ALICE, 'phone', null, null)
+      assert.equal(show(ALICE), 'offline stale')
+      api.waiting[0]?.give([session(ALICE, 'desk')])
+      await clock.passing(0)
+      assert.equal(show(ALICE), 'away live')
+    })
+
+    it('takes her word while the API fails', async () => {
+      say(ALICE)
+      assert.equal(show(ALICE), 'online stale')
+      api.waiting[0]?.fail(new Error('refused'))
+      await clock.passing(0)
+      assert.deepEqual([show(ALICE), show(BOB)], ['online live', 'online stale'])
     })
 
     it('believes what was said while the snapshot was taken more than the snapshot', async () => {
