@@ -31,6 +31,7 @@ export class SoakReader {
   readonly #random: SeededRandom
   readonly #jids: readonly [string, ...string[]]
   readonly #events: readonly string[]
+  #told = ''
 
   /** `events`: what was done to gateway and server, newest last; told with each fault. */
   constructor(
@@ -92,6 +93,10 @@ export class SoakReader {
     report.worstLateMs = Math.max(report.worstLateMs, late)
     if (late <= CONTRACT_MS) return
     report.wrong++
+    // The same again and again is one fault.
+    const told = `${jid} ${answer.show} ${answer.text}`
+    if (this.#told === told) return
+    this.#told = told
     this.#fault(
       `wrong for ${late.toFixed(0)} ms: ${JSON.stringify(answer)}, but ${this.#oracle.history(jid, asked)}, ` +
         `after ${this.#events.slice(-4).join(', ')}`,
