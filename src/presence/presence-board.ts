@@ -23,10 +23,10 @@ interface User {
   readonly jid: BareJid
   readonly domain: Domain
   resources: Resource | null
-  winner: Resource | null
-  /** While no resource is there. */
-  offlineSince: number | null
-  offlineText: string | null
+  /** What the world sees of her: the winner's, or since when she is gone, and her parting words. */
+  show: AvailableShow | 'offline'
+  text: string | null
+  since: number | null
   covered: Mark
   /** The batch in which she was stored last, 0: none. */
   batch: number
@@ -65,11 +65,6 @@ export class PresenceBoard {
   readonly #listeners = new Set<(change: PresenceChange) => void>()
   readonly #counts: Record<Show, number> = { chat: 0, online: 0, away: 0, xa: 0, dnd: 0, offline: 0, unknown: 0 }
   #order = 0
-  readonly #before: { show: Show; text: string | null; since: number | null } = {
-    show: 'offline',
-    text: null,
-    since: null,
-  }
 
   /** `loadedAt`: when what is loaded was last known to be so, ms since 1970; by default now. */
   constructor(clock: Clock, limits: BoardLimits, loadedAt: number | null = null) {
@@ -89,21 +84,23 @@ export class PresenceBoard {
   load(stored: StoredPresence): void {
     if (stored.show === 'unknown') return this.forget(stored.user)
     const user = this.#ensure(stored.user)
+    const { show, text } = stored
     user.covered = BEFORE_ALL
-    this.#counts[showOf(user)]--
-    this.#counts[stored.show]++
-    if (stored.show === 'offline') {
-      user.resources = user.winner = null
-      user.offlineSince = stored.shownSince
-      user.offlineText = stored.text
-      return
-    }
-    user.resources = user.winner = {
+    this.#counts[user.show]--
+    this.#counts[show]++
+    user.show = show
+    user.text = text
+    user.since = stored.idleSince ?? stored.shownSince
+    user.resources = null
+    if (show === 'offline') return
+    const shownSince = stored.shownSince ?? this.#clock.now()
+    user.since ??= shownSince
+    user.resources = {
       name: stored.resource ?? '',
-      show: stored.show,
-      text: stored.text,
+      show,
+      text,
       priority: stored.priority,
-      shownSince: stored.shownSince ?? this.#clock.now(),
+      shownSince,
       idleSince: stored.idleSince,
       changed: 0,
       heard: BEFORE_ALL,
@@ -114,17 +111,10 @@ export class PresenceBoard {
   /** What a restart needs to know of her. */
   stored(jid: BareJid): StoredPresence {
     const user = this.#find(jid)
-    const winner = user?.winner
+    const winner = electWinner(user?.resources ?? null)
     if (!winner) {
-      return {
-        user: jid,
-        show: user ? 'offline' : 'unknown',
-        text: user?.offlineText ?? null,
-        shownSince: user?.offlineSince ?? null,
-        idleSince: null,
-        resource: null,
-        priority: 0,
-      }
+      const { show = 'unknown', text = null, since = null } = user ?? {}
+      return { user: jid, show, text, shownSince: since, idleSince: null, resource: null, priority: 0 }
     }
     const { show, text, shownSince, idleSince, name, priority } = winner
     return { user: jid, show, text, shownSince, idleSince, resource: name, priority }
@@ -188,7 +178,6 @@ export class PresenceBoard {
   /** A resource said what it is. */
   put(jid: BareJid, name: string, said: ResourcePresence): void {
     const user = this.#ensure(jid)
-    this.#remember(user)
     const now = this.#clock.now()
     const saidAt = Math.min(said.stampedAt ?? now, now)
     const priority = Math.trunc(Math.max(-128, Math.min(127, said.priority)))
@@ -213,7 +202,8 @@ export class PresenceBoard {
     } else {
       this.#update(resource, said, priority, saidAt, now)
     }
-    this.#settled(user)
+    this.#cover(user)
+    this.#elect(user)
   }
 
   #update(resource: Resource, said: ResourcePresence, priority: number, saidAt: number, now: number): void {
@@ -252,9 +242,8 @@ export class PresenceBoard {
     const user = this.#find(jid)
     const resource = user && findResource(user.resources, name)
     if (!resource) return
-    this.#remember(user)
     resource.heard = this.#mark
-    this.#settled(user)
+    this.#cover(user)
   }
 
   /**
@@ -265,22 +254,16 @@ export class PresenceBoard {
     // That all of her is gone says nothing of somebody whom nobody knows.
     const user = name === null ? this.#find(jid) : this.#ensure(jid)
     if (!user) return
-    this.#remember(user)
     const wasOffline = user.resources === null
     user.resources = name === null ? null : withoutResource(user.resources, name)
-    if (user.resources === null) {
-      const now = this.#clock.now()
-      if (!wasOffline) {
-        user.offlineSince = Math.min(at ?? now, now)
-        user.offlineText = text && detached(text)
-      } else if (at !== null ? at > (user.offlineSince ?? -1) : user.offlineSince === null && name !== null) {
-        // She came and went unseen, or was never seen before. A bare "unavailable" without a stamp only says that she is
-        // not there, not since when.
-        user.offlineSince = Math.min(at ?? now, now)
-        user.offlineText = text && detached(text)
-      }
-    }
-    this.#settled(user)
+    this.#cover(user)
+    if (user.resources !== null) return this.#elect(user)
+    // She came and went unseen, or was never seen before. A bare "unavailable" without a stamp only says that she is not there,
+    // not since when.
+    const unseen = at !== null ? at > (user.since ?? -1) : user.since === null && name !== null
+    if (wasOffline && !unseen) return
+    const now = this.#clock.now()
+    this.#show(user, 'offline', text && detached(text), Math.min(at ?? now, now))
   }
 
   /** Proof: what was not heard since the mark is not there. She is covered. Without effect if the link was lost since. */
@@ -315,16 +298,16 @@ export class PresenceBoard {
   forget(jid: BareJid): void {
     const user = this.#find(jid)
     if (!user) return
-    this.#counts[showOf(user)]--
+    this.#counts[user.show]--
     user.domain.users.delete(jid)
-    this.#tell(user, showOf(user), 'unknown')
+    this.#tell(user, user.show, 'unknown')
   }
 
   /** Everybody offline since before `time` (ms since 1970). Users of whom no time is known are not among them. */
   *offlineSinceBefore(time: number): Generator<BareJid> {
     for (const { users } of this.#domains.values()) {
       for (const user of users.values()) {
-        if (!user.resources && user.offlineSince !== null && user.offlineSince < time) yield user.jid
+        if (user.show === 'offline' && user.since !== null && user.since < time) yield user.jid
       }
     }
   }
@@ -336,9 +319,7 @@ export class PresenceBoard {
     if (!domain || !user) return null
     const freshness = freshnessOf(user)
     if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
-    const winner = user.winner
-    if (!winner) return { show: 'offline', text: user.offlineText, since: user.offlineSince, freshness }
-    return { show: winner.show, text: winner.text, since: winner.idleSince ?? winner.shownSince, freshness }
+    return { show: user.show, text: user.text, since: user.since, freshness }
   }
 
   /** Names of her resources that were not heard since the mark. */
@@ -369,26 +350,21 @@ export class PresenceBoard {
   }
 
   #settle(user: User, since: Mark): void {
-    this.#remember(user)
     const before = user.resources
     for (let r = before; r; r = r.next) if (r.heard < since) user.resources = withoutResource(user.resources, r.name)
-    if (before && !user.resources) {
-      user.offlineSince = this.#clock.now()
-      user.offlineText = null
-    }
     user.covered = this.#mark
-    this.#elect(user)
+    if (user.resources) this.#elect(user)
+    else if (before) this.#show(user, 'offline', null, this.#clock.now())
   }
 
   /** After something was heard of her: covered, if nothing older than this link is left. */
-  #settled(user: User): void {
+  #cover(user: User): void {
     const { eras } = user.domain
     if (eras.lasts && !eras.isPresent(user.covered)) {
       let resource = user.resources
       while (resource && eras.isPresent(resource.heard)) resource = resource.next
       if (!resource) user.covered = this.#mark
     }
-    this.#elect(user)
   }
 
   #boundResources(user: User, keep: Resource): void {
@@ -402,19 +378,19 @@ export class PresenceBoard {
   }
 
   #elect(user: User): void {
-    user.winner = electWinner(user.resources)
-    const { show, text, since } = this.#before
-    if (show === showOf(user) && text === textOf(user) && since === sinceOf(user)) return
-    this.#counts[show]--
-    this.#counts[showOf(user)]++
-    this.#tell(user, show, showOf(user))
+    const winner = electWinner(user.resources)
+    if (winner) this.#show(user, winner.show, winner.text, winner.idleSince ?? winner.shownSince)
   }
 
-  /** Before anything about her is touched, so that `#elect` sees what changed. */
-  #remember(user: User): void {
-    this.#before.show = showOf(user)
-    this.#before.text = textOf(user)
-    this.#before.since = sinceOf(user)
+  #show(user: User, show: AvailableShow | 'offline', text: string | null, since: number): void {
+    const before = user.show
+    if (before === show && user.text === text && user.since === since) return
+    user.show = show
+    user.text = text
+    user.since = since
+    this.#counts[before]--
+    this.#counts[show]++
+    this.#tell(user, before, show)
   }
 
   #tell(user: User, before: Show, after: Show): void {
@@ -448,9 +424,9 @@ export class PresenceBoard {
         jid: own,
         domain,
         resources: null,
-        winner: null,
-        offlineSince: null,
-        offlineText: null,
+        show: 'offline',
+        text: null,
+        since: null,
         covered: NEVER,
         batch: 0,
       }
@@ -475,16 +451,4 @@ function freshnessOf({ domain, covered }: User): Freshness {
   const { eras, proofDue } = domain
   const freshness = eras.freshness(Math.max(covered, domain.covered))
   return freshness === 'live' && proofDue && !eras.isPresent(domain.covered) ? 'stale' : freshness
-}
-
-function showOf(user: User): AvailableShow | 'offline' {
-  return user.winner?.show ?? 'offline'
-}
-
-function textOf(user: User): string | null {
-  return user.winner ? user.winner.text : user.offlineText
-}
-
-function sinceOf(user: User): number | null {
-  return user.winner ? (user.winner.idleSince ?? user.winner.shownSince) : user.offlineSince
 }
