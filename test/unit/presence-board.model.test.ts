@@ -7,8 +7,8 @@ import { FakeClock } from './fake-clock.js'
 import { ReferenceBoard } from './reference-board.js'
 import { jid } from './users.js'
 
-/** `MODEL_RUNS=100000` for a long run; `MODEL_SEED` to repeat one. */
-const RUNS = Number(process.env.MODEL_RUNS ?? 12_000)
+/** `MODEL_RUNS`: how many; `MODEL_SEED` to repeat a run. */
+const RUNS = Number(process.env.MODEL_RUNS ?? 100_000)
 const SEED = process.env.MODEL_SEED === undefined ? {} : { seed: Number(process.env.MODEL_SEED) }
 
 const STALE_AFTER_MS = 60_000
