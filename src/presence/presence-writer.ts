@@ -162,10 +162,10 @@ export class PresenceWriter {
     }
     if (upTo === 0) return
     await this.#store.fold(upTo, living, (user, batch) => this.#board.isLastIn(user, batch))
-    for (const number of this.#batches.keys()) {
+    for (const [number, { count }] of this.#batches) {
       if (number > upTo) break
       this.#batches.delete(number)
+      this.#logged -= count
     }
-    this.#logged = logged
   }
 }

@@ -23,6 +23,7 @@ class Notebook implements PresenceStore {
   /** While set, a save ends only when it is called. */
   release: (() => void) | null = null
   slow = false
+  slowFold = false
 
   async changes() {
     return []
@@ -45,6 +46,10 @@ class Notebook implements PresenceStore {
 
   async fold(upTo: number, living: readonly number[], isLast: PresenceFold) {
     this.folds.push({ upTo, living, isLast })
+    if (!this.slowFold) return
+    await new Promise<void>((resolve) => {
+      this.release = resolve
+    })
   }
 
   async knownUntil() {
@@ -135,6 +140,23 @@ describe('PresenceWriter', () => {
       assert.equal(fold.isLast(jid('u1@h'), 1), false)
       // Nobody knows her: then what was stored last counts.
       assert.equal(fold.isLast(jid('stranger@h'), 1), true)
+    })
+
+    it('while others are stored', async () => {
+      for (let n = 1; n <= 12; n++) await change(1000, `${n}`)
+      store.slowFold = true
+      await change(1000, '13')
+      assert.equal(store.folds.at(-1)?.upTo, 1)
+      const { release } = store
+      store.slowFold = false
+      for (const user of users(999)) board.put(user, 'a', presence({ text: '14' }))
+      const flushed = writer.flush()
+      await clock.passing(1)
+      await flushed
+      release?.()
+      await change(1, '15')
+      // Now there are as many again as are kept, and a batch.
+      assert.equal(store.folds.at(-1)?.upTo, 2)
     })
 
     it('also of what was there at the start', async () => {
