@@ -17,6 +17,8 @@ const USERS_PER_BATCH = 2000
 // was folded in vain.
 const MIN_KEPT = 10_000
 const KEPT_PER_USER = 2
+// Each is remembered; where few change in a tick there are many.
+const MAX_BATCHES = 20_000
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 10_000
 
@@ -80,7 +82,7 @@ export class PresenceWriter {
   /** Stores what waits now; rejects if that fails. */
   async flush(): Promise<void> {
     for (let left = this.#waiting.size; left > 0; left -= USERS_PER_BATCH) {
-      await this.#write()
+      await this.#writeNext()
       await new Promise<void>((resolve) => this.#clock.after(0, resolve))
     }
   }
@@ -91,11 +93,11 @@ export class PresenceWriter {
     this.#stopped = true
     this.#timer?.cancel()
     await this.#writing
-    while (this.#waiting.size > 0) await this.#write()
+    while (this.#waiting.size > 0) await this.#writeNext()
   }
 
   #tick(): void {
-    this.#writing = this.#write().then(
+    this.#writeNext().then(
       () => {
         this.#timer = this.#waiting.size > 0 ? this.#later(TICK_MS) : null
         if (this.#retryMs === 0 || this.#waiting.size > 0) return
@@ -112,6 +114,13 @@ export class PresenceWriter {
 
   #later(ms: number): Timer | null {
     return this.#stopped ? null : this.#clock.after(ms, () => this.#tick())
+  }
+
+  /** One at a time. */
+  #writeNext(): Promise<void> {
+    const writing = this.#writing.then(() => this.#write())
+    this.#writing = writing.catch(() => {})
+    return writing
   }
 
   async #write(): Promise<void> {
@@ -149,13 +158,16 @@ export class PresenceWriter {
   async #fold(): Promise<void> {
     const keep = MIN_KEPT + KEPT_PER_USER * this.#board.size
     let logged = this.#logged
+    let batches = this.#batches.size
     let upTo = 0
     let folded = 0
     const living: number[] = []
     for (const [number, batch] of this.#batches) {
-      if (logged - batch.count < keep || folded >= USERS_PER_BATCH) break
+      const isKept = logged - batch.count < keep && batches <= MAX_BATCHES
+      if (isKept || folded >= USERS_PER_BATCH) break
       upTo = number
       logged -= batch.count
+      batches--
       if (batch.living === 0) continue
       living.push(number)
       folded += batch.count

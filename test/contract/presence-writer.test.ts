@@ -23,7 +23,6 @@ class Notebook implements PresenceStore {
   /** While set, a save ends only when it is called. */
   release: (() => void) | null = null
   slow = false
-  slowFold = false
 
   async changes() {
     return []
@@ -46,10 +45,6 @@ class Notebook implements PresenceStore {
 
   async fold(upTo: number, living: readonly number[], isLast: PresenceFold) {
     this.folds.push({ upTo, living, isLast })
-    if (!this.slowFold) return
-    await new Promise<void>((resolve) => {
-      this.release = resolve
-    })
   }
 
   async knownUntil() {
@@ -142,21 +137,13 @@ describe('PresenceWriter', () => {
       assert.equal(fold.isLast(jid('stranger@h'), 1), true)
     })
 
-    it('while others are stored', async () => {
-      for (let n = 1; n <= 12; n++) await change(1000, `${n}`)
-      store.slowFold = true
-      await change(1000, '13')
-      assert.equal(store.folds.at(-1)?.upTo, 1)
-      const { release } = store
-      store.slowFold = false
-      for (const user of users(999)) board.put(user, 'a', presence({ text: '14' }))
-      const flushed = writer.flush()
-      await clock.passing(1)
-      await flushed
-      release?.()
-      await change(1, '15')
-      // Now there are as many again as are kept, and a batch.
-      assert.equal(store.folds.at(-1)?.upTo, 2)
+    it('also when few change at a time: 20,000 batches are kept', async () => {
+      for (const user of users(10_000)) board.expect(user)
+      for (let n = 1; n <= 20_001; n++) await change(1, `${n}`)
+      assert.deepEqual(
+        store.folds.map(({ upTo }) => upTo),
+        [1],
+      )
     })
 
     it('also of what was there at the start', async () => {
@@ -275,6 +262,25 @@ describe('PresenceWriter', () => {
     } finally {
       real.close()
     }
+  })
+
+  it('writes one batch at a time, also when told to store meanwhile', async () => {
+    store.slow = true
+    board.put(ALICE, 'a', presence({ text: '1' }))
+    await clock.passing(5)
+    board.put(ALICE, 'a', presence({ text: '2' }))
+    const { release } = store
+    store.slow = false
+    const flushed = writer.flush()
+    await clock.passing(1)
+    assert.equal(store.batches.length, 0)
+    release?.()
+    await clock.passing(1)
+    await flushed
+    assert.deepEqual(
+      store.batches.map(([stored]) => stored?.text),
+      ['1', '2'],
+    )
   })
 
   it('stores what waits when it is told to, a slice at a time, and rejects where that fails', async () => {
