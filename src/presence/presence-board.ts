@@ -1,9 +1,12 @@
 import type { Clock } from './clock.js'
-import { BEFORE_ALL, Eras, type Mark, NEVER } from './eras.js'
+import { detached } from './detached.js'
+import { DomainUsers } from './domain-users.js'
+import { BEFORE_ALL, Eras, type Mark } from './eras.js'
 import { type BareJid, domainOf } from './jid.js'
 import type { AvailableShow, Freshness, ResourcePresence, Show, UserPresence } from './presence.js'
 import type { StoredPresence } from './presence-store.js'
-import { electWinner, findResource, type Resource, withoutResource } from './resource.js'
+import { electWinner, findResource, updateResource, withinLimit, withoutResource } from './resource.js'
+import { newUser, type User } from './user.js'
 
 export interface BoardLimits {
   /** Per user; at the limit the least recently changed one is dropped. */
@@ -19,35 +22,7 @@ export interface PresenceChange {
   readonly after: Show
 }
 
-interface User {
-  readonly jid: BareJid
-  readonly domain: Domain
-  resources: Resource | null
-  /** What the world sees of her: the winner's, or since when she is gone, and her parting words. */
-  show: AvailableShow | 'offline'
-  text: string | null
-  since: number | null
-  covered: Mark
-  /** The batch in which she was stored last, 0: none. */
-  batch: number
-}
-
-interface Domain {
-  readonly name: string
-  /** How the JIDs of its users end. */
-  readonly suffix: string
-  readonly users: Map<BareJid, User>
-  readonly eras: Eras
-  covered: Mark
-  /** See `awaitProof`. */
-  proofDue: boolean
-}
-
 const SWEEP_SLICE = 2000
-// XEP-0256 counts whole seconds back from its arrival; closer than that is the same moment said again.
-const IDLE_TOLERANCE_MS = 2000
-// Servers stamp in whole seconds what they replay (Prosody does): the second that it was set in is no earlier time.
-const STAMP_TOLERANCE_MS = 1000
 
 /** Everyone's current presence, in memory. Knows no server: who may speak and when silence is proof is decided elsewhere. */
 export class PresenceBoard {
@@ -59,9 +34,9 @@ export class PresenceBoard {
   #mark: Mark = BEFORE_ALL + 1
   /** Where the present link begins; null while there is none. */
   #link: Mark | null = null
-  readonly #domains = new Map<string, Domain>()
+  readonly #domains = new Map<string, DomainUsers>()
   /** The one asked for last: mostly it is the same again, which a look at the JID's end tells without cutting it. */
-  #last: Domain | null = null
+  #last: DomainUsers | null = null
   readonly #listeners = new Set<(change: PresenceChange) => void>()
   readonly #counts: Record<Show, number> = { chat: 0, online: 0, away: 0, xa: 0, dnd: 0, offline: 0, unknown: 0 }
   #order = 0
@@ -197,36 +172,13 @@ export class PresenceBoard {
         heard: this.#mark,
         next: user.resources,
       }
-      user.resources = resource
-      this.#boundResources(user, resource)
+      user.resources = withinLimit(resource, this.#limits.resources)
     } else {
-      this.#update(resource, said, priority, saidAt, now)
+      resource.heard = this.#mark
+      if (updateResource(resource, said, priority, saidAt, now)) resource.changed = ++this.#order
     }
     this.#cover(user)
     this.#elect(user)
-  }
-
-  #update(resource: Resource, said: ResourcePresence, priority: number, saidAt: number, now: number): void {
-    resource.heard = this.#mark
-    if (resource.show !== said.show || resource.text !== said.text || resource.priority !== priority) {
-      resource.changed = ++this.#order
-    }
-    if (resource.show !== said.show) resource.shownSince = saidAt
-    // The same show again with an older stamp: it has been so for longer than we knew.
-    else if (said.stampedAt !== null && resource.shownSince - saidAt >= STAMP_TOLERANCE_MS) resource.shownSince = saidAt
-    if (said.idleSince === undefined) {
-      if (resource.show !== said.show) resource.idleSince = null
-    } else {
-      const idleSince = said.idleSince === null ? null : Math.min(said.idleSince, now)
-      const moved =
-        idleSince === null ||
-        resource.idleSince === null ||
-        Math.abs(idleSince - resource.idleSince) >= IDLE_TOLERANCE_MS
-      if (moved) resource.idleSince = idleSince
-    }
-    resource.show = said.show
-    if (resource.text !== said.text) resource.text = said.text && detached(said.text)
-    resource.priority = priority
   }
 
   /** Whether it said just that much itself on the present link. */
@@ -317,7 +269,7 @@ export class PresenceBoard {
     const domain = this.#domains.get(domainName)
     const user = domain?.users.get(jid)
     if (!domain || !user) return null
-    const freshness = freshnessOf(user)
+    const freshness = domain.freshnessOf(user)
     if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
     return { show: user.show, text: user.text, since: user.since, freshness }
   }
@@ -341,11 +293,7 @@ export class PresenceBoard {
   /** Users by freshness; reads every user of a domain that no proof has covered. */
   freshnessCounts(): Record<Freshness, number> {
     const counts: Record<Freshness, number> = { live: 0, stale: 0, unknown: 0 }
-    for (const domain of this.#domains.values()) {
-      const shared = domain.eras.freshness(domain.covered)
-      if (shared === 'live') counts.live += domain.users.size
-      else for (const user of domain.users.values()) counts[freshnessOf(user)]++
-    }
+    for (const domain of this.#domains.values()) domain.countFreshness(counts)
     return counts
   }
 
@@ -365,16 +313,6 @@ export class PresenceBoard {
       while (resource && eras.isPresent(resource.heard)) resource = resource.next
       if (!resource) user.covered = this.#mark
     }
-  }
-
-  #boundResources(user: User, keep: Resource): void {
-    let count = 0
-    let oldest: Resource | null = null
-    for (let r = user.resources; r; r = r.next) {
-      count++
-      if (r !== keep && (!oldest || r.changed < oldest.changed)) oldest = r
-    }
-    if (count > this.#limits.resources && oldest) user.resources = withoutResource(user.resources, oldest.name)
   }
 
   #elect(user: User): void {
@@ -398,12 +336,12 @@ export class PresenceBoard {
     for (const listener of this.#listeners) listener(change)
   }
 
-  #domain(name: string): Domain {
+  #domain(name: string): DomainUsers {
     let domain = this.#domains.get(name)
     if (!domain) {
       const eras = new Eras(this.#clock, this.#limits.staleAfterMs, this.#loadedAt)
       if (this.#link !== null) eras.begin(this.#link)
-      domain = { name, suffix: `@${name}`, users: new Map(), eras, covered: NEVER, proofDue: false }
+      domain = new DomainUsers(name, eras)
       this.#domains.set(name, domain)
     }
     return domain
@@ -420,35 +358,10 @@ export class PresenceBoard {
     let user = domain.users.get(jid)
     if (!user) {
       const own = detached(jid)
-      user = {
-        jid: own,
-        domain,
-        resources: null,
-        show: 'offline',
-        text: null,
-        since: null,
-        covered: NEVER,
-        batch: 0,
-      }
+      user = newUser(own, domain)
       domain.users.set(own, user)
       this.#counts.offline++
     }
     return user
   }
-}
-
-// Takes most texts: a buffer for each would cost more than the copy.
-const scratch = Buffer.allocUnsafeSlow(4096)
-const MAX_BYTES_A_UNIT = 3
-
-/** A copy of its own: a string cut out of what was read keeps all of that in memory. */
-function detached<T extends string>(text: T): T {
-  if (text.length * MAX_BYTES_A_UNIT > scratch.length) return Buffer.from(text).toString() as T
-  return scratch.toString('utf8', 0, scratch.write(text)) as T
-}
-
-function freshnessOf({ domain, covered }: User): Freshness {
-  const { eras, proofDue } = domain
-  const freshness = eras.freshness(Math.max(covered, domain.covered))
-  return freshness === 'live' && proofDue && !eras.isPresent(domain.covered) ? 'stale' : freshness
 }

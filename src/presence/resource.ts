@@ -1,5 +1,6 @@
+import { detached } from './detached.js'
 import type { Mark } from './eras.js'
-import type { AvailableShow } from './presence.js'
+import type { AvailableShow, ResourcePresence } from './presence.js'
 
 /** One resource, a node in its user's list. Plain fields, since there are millions. */
 export interface Resource {
@@ -15,6 +16,10 @@ export interface Resource {
   next: Resource | null
 }
 
+// XEP-0256 counts whole seconds back from its arrival; closer than that is the same moment said again.
+const IDLE_TOLERANCE_MS = 2000
+// Servers stamp in whole seconds what they replay (Prosody does): the second that it was set in is no earlier time.
+const STAMP_TOLERANCE_MS = 1000
 const ORDER: Readonly<Record<AvailableShow, number>> = { chat: 0, online: 1, away: 2, xa: 3, dnd: 4 }
 
 export function findResource(first: Resource | null, name: string): Resource | null {
@@ -45,4 +50,42 @@ export function electWinner(first: Resource | null): Resource | null {
   let winner = first
   for (let r = first?.next ?? null; r; r = r.next) if (winner && beats(r, winner)) winner = r
   return winner
+}
+
+/** Without the one that changed least recently, if there are more than `limit`; the first, the newest, stays. */
+export function withinLimit(first: Resource, limit: number): Resource {
+  let count = 1
+  let oldest: Resource | null = null
+  for (let r = first.next; r; r = r.next) {
+    count++
+    if (!oldest || r.changed < oldest.changed) oldest = r
+  }
+  if (count > limit && oldest) withoutResource(first, oldest.name)
+  return first
+}
+
+/** Takes over what it said. Returns whether that is a real change, after which it is the most recent. */
+export function updateResource(
+  resource: Resource,
+  said: ResourcePresence,
+  priority: number,
+  saidAt: number,
+  now: number,
+): boolean {
+  const changed = resource.show !== said.show || resource.text !== said.text || resource.priority !== priority
+  if (resource.show !== said.show) resource.shownSince = saidAt
+  // The same show again with an older stamp: it has been so for longer than we knew.
+  else if (said.stampedAt !== null && resource.shownSince - saidAt >= STAMP_TOLERANCE_MS) resource.shownSince = saidAt
+  if (said.idleSince === undefined) {
+    if (resource.show !== said.show) resource.idleSince = null
+  } else {
+    const idleSince = said.idleSince === null ? null : Math.min(said.idleSince, now)
+    const moved =
+      idleSince === null || resource.idleSince === null || Math.abs(idleSince - resource.idleSince) >= IDLE_TOLERANCE_MS
+    if (moved) resource.idleSince = idleSince
+  }
+  resource.show = said.show
+  if (resource.text !== said.text) resource.text = said.text && detached(said.text)
+  resource.priority = priority
+  return changed
 }
