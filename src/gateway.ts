@@ -199,6 +199,7 @@ export class Gateway {
           const mend = server === 'ejabberd' ? '; set xmpp.ejabberdApi' : ': the server is neither Prosody nor ejabberd'
           log.warn({ domain }, `who was online before cannot be known${mend}`)
         },
+        missed: () => log.warn({ domain: xmpp.domain }, 'another link of this component was there; all is proven anew'),
         snapshot: (domain, sessions) => {
           if (apiError !== null) log.info({ domain, sessions }, "ejabberd's API answers again")
           apiError = null
@@ -304,6 +305,7 @@ export class Gateway {
         saveKnownUntil()
         router.down()
       },
+      missed: () => router.missed(),
     })
     this.#opened.push(async () => {
       // Whom it does not reach in time will notice by themselves.

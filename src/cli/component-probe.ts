@@ -53,6 +53,7 @@ export async function probeComponent(config: Config, clock: Clock, stop: AbortSi
       if (unannounced.size === 0) announced.come()
     },
     down: () => announced.come(),
+    missed: () => {},
   })
   try {
     await within(UP_MS, stop, first.came)

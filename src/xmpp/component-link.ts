@@ -185,6 +185,7 @@ export class ComponentLink implements Link {
     const echo = this.#echoes?.heard(stanza)
     // As servers say it that do not accept a second link.
     if (echo === 'missing') this.#stream?.abort('conflict: the server has another link of ours', 'conflict')
+    if (echo === 'another') this.#handler?.missed()
     if (echo) return
     const { type, id, from } = stanza.attrs
     if (stanza.name === 'iq' && (type === 'result' || type === 'error')) {

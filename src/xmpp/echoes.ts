@@ -24,9 +24,13 @@ export class Echoes {
     for (let i = 0; i < ECHOES; i++) yield xml('message', { to: this.#address, id: `${this.#id}.${i}` })
   }
 
-  /** What came: `missing` if one before it did not. null: it is none of ours. */
-  heard({ name, attrs }: XmlElement): 'next' | 'missing' | null {
-    if (name !== 'message' || attrs.from !== this.#address || !attrs.id?.startsWith(`${this.#id}.`)) return null
+  /**
+   * What came: `missing` if one before it did not; `another` if a link sent it that is not this one, so that one is there, or
+   * was. null: it is not from ourselves.
+   */
+  heard({ name, attrs }: XmlElement): 'next' | 'missing' | 'another' | null {
+    if (name !== 'message' || attrs.from !== this.#address) return null
+    if (!attrs.id?.startsWith(`${this.#id}.`)) return 'another'
     return attrs.id === `${this.#id}.${this.#heard++}` ? 'next' : 'missing'
   }
 }

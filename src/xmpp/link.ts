@@ -13,6 +13,8 @@ export interface LinkHandler {
   /** `stanza`: message, presence or iq (a request: answers to our own are taken out). */
   stanza(stanza: XmlElement): void
   down(reason: string): void
+  /** Another link of ours was there, and the server may have given it what was meant for this one. */
+  missed(): void
 }
 
 /** The authenticated connection to the XMPP server: a component today, an account later. */

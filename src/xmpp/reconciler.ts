@@ -26,6 +26,8 @@ export interface ReconcilerObserver extends SnapshotObserver {
   unanswered(domain: string, why: string): void
   /** Privileged on ejabberd without its API: nobody can know who was online before. */
   blind(domain: string, server: Server): void
+  /** Another link of ours was there; all is proven anew. */
+  missed(): void
 }
 
 /** A domain on the present link. */
@@ -43,6 +45,8 @@ interface DomainState {
 const IDENTIFY_AGAIN_MS = 10_000
 const FENCE_AGAIN_MS = 100
 const SNAPSHOT_AGAIN_MS = 5000
+// Whoever finds that another link has the place gives way at once, and has five seconds to close.
+const OTHER_LINK_MS = 6000
 
 /**
  * Turns what was heard into what is so: after each connect it chooses, for each domain, the means that its server has to
@@ -60,6 +64,8 @@ export class Reconciler {
   #uptime: Uptime
   readonly #domains = new Map<string, DomainState>()
   #snapshots: Snapshots | null = null
+  /** Until what another link may have taken from ours is found out. */
+  #missing = false
 
   constructor(
     link: Link,
@@ -83,6 +89,7 @@ export class Reconciler {
     const { domains, verifyEveryMs } = this.#options
     this.#board.linkUp()
     this.#uptime = new Uptime(this.#clock)
+    this.#missing = false
     if (this.#api) {
       const retryInMs = Math.min(SNAPSHOT_AGAIN_MS, verifyEveryMs)
       this.#snapshots = new Snapshots(this.#api, this.#board, this.#uptime, retryInMs, this.#observer)
@@ -91,8 +98,8 @@ export class Reconciler {
       const mark = this.#board.mark()
       const domain: DomainState = { name, server: null, probes: null, announced: mark, doubted: mark }
       this.#domains.set(name, domain)
-      // Until it is known which server it is, and that it has a proof to give.
-      this.#board.takeWord(name)
+      // Until it is known which server it is, and whether it has a proof to give.
+      this.#board.awaitProof(name)
       void this.#identify(domain)
     }
     this.#uptime.every(verifyEveryMs, () => this.#verify())
@@ -122,6 +129,24 @@ export class Reconciler {
     this.#probe(domain)
   }
 
+  /** What was heard may not be all that was said: nobody is live before everybody is proven anew. */
+  missed(): void {
+    for (const domain of this.#domains.values()) {
+      // Prosody knows one link only.
+      if (domain.server === 'prosody') continue
+      this.#board.uncover(domain.name)
+      if (this.#snapshots && this.#privileged.has(domain.name)) this.#board.awaitProof(domain.name)
+      domain.doubted = this.#board.mark()
+    }
+    if (this.#missing) return
+    this.#missing = true
+    this.#observer.missed()
+    this.#uptime.after(OTHER_LINK_MS, () => {
+      this.#missing = false
+      this.#verify()
+    })
+  }
+
   /** A user's presence may be taken in from now on. */
   granted(user: BareJid, domain: string): void {
     if (!this.#privileged.has(domain)) this.#domains.get(domain)?.probes?.add([user])
@@ -143,14 +168,16 @@ export class Reconciler {
     const identity = await identify(link, host)
     if (!uptime.lasts) return
     if (identity.server === null) {
+      this.#board.takeWord(domain.name)
       this.#observer.unanswered(domain.name, identity.why)
       return uptime.after(IDENTIFY_AGAIN_MS, () => void this.#identify(domain))
     }
     domain.server = identity.server
     domain.probes = new Probes(this.#parts, uptime, domain.server === 'prosody' ? host : null)
     this.#observer.identified(domain.name, domain.server)
-    if (this.#privileged.has(domain.name)) this.#cover(domain)
-    else this.#probe(domain)
+    if (this.#privileged.has(domain.name)) return this.#cover(domain)
+    this.#board.takeWord(domain.name)
+    this.#probe(domain)
   }
 
   /** Of a privileged domain everybody can be proven, unless its server has no means for it. */
@@ -158,7 +185,10 @@ export class Reconciler {
     domain.probes?.clear()
     const { name, server } = domain
     const snapshots = server === 'ejabberd' ? this.#snapshots : null
-    if (server !== 'prosody' && !snapshots) return this.#observer.blind(name, server ?? 'other')
+    if (server !== 'prosody' && !snapshots) {
+      this.#board.takeWord(name)
+      return this.#observer.blind(name, server ?? 'other')
+    }
     this.#board.awaitProof(name)
     if (snapshots) snapshots.cover(name)
     else void this.#endReplay(domain)

@@ -22,6 +22,8 @@ export class Snapshots {
   readonly #domains = new Set<string>()
   /** From when one is wanted until it is taken. */
   #wanted = false
+  /** While one is taken: what is wanted now it may not tell. */
+  #wantedAgain = false
   /** Full JIDs heard from since a snapshot was asked for: it may be older than what they said. */
   #touched: Set<string> | null = null
 
@@ -50,7 +52,10 @@ export class Snapshots {
   }
 
   #want(inMs: number): void {
-    if (this.#wanted) return
+    if (this.#wanted) {
+      this.#wantedAgain = this.#touched !== null
+      return
+    }
     this.#wanted = true
     this.#uptime.after(inMs, () => void this.#take())
   }
@@ -59,11 +64,13 @@ export class Snapshots {
     const since = this.#board.mark()
     const touched = new Set<string>()
     this.#touched = touched
+    this.#wantedAgain = false
     try {
       const sessions = await this.#api.sessions()
       if (!this.#uptime.lasts) return
       await this.#compare(sessions, since, touched)
       this.#wanted = false
+      if (this.#wantedAgain) this.#want(0)
     } catch (error) {
       if (!this.#uptime.lasts) return
       this.#wanted = false

@@ -55,6 +55,10 @@ export class StanzaRouter implements LinkHandler {
     this.#parts.privileged.reset()
   }
 
+  missed(): void {
+    this.#parts.reconciler.missed()
+  }
+
   stanza(stanza: XmlElement): void {
     if (stanza.name === 'presence') return this.#presence(stanza)
     if (stanza.name === 'iq') return this.#parts.discovery.handle(stanza)

@@ -29,6 +29,7 @@ class Watched {
   readonly skipped: string[] = []
   readonly downs: string[] = []
   ups = 0
+  missed = 0
   /** Answers every request. */
   answering = false
   fraction = 0.5
@@ -50,6 +51,7 @@ class Watched {
         else this.stanzas.push(stanza)
       },
       down: (reason) => this.downs.push(reason),
+      missed: () => this.missed++,
     })
     return this
   }
@@ -419,9 +421,19 @@ describe('ComponentLink', () => {
       await link.online()
       const { socket } = server.connections[0] ?? {}
       await until(() => server.connections[0]?.received.includes('id="id-1.31"'))
-      socket?.write(`<message from='a@b' id='id-1.99'/><message from='${DOMAIN}' id='id-2.3'/>`)
+      socket?.write(`<message from='a@b' id='id-1.99'/><message from='example.org' id='id-2.3'/>`)
       await until(() => link.stanzas.length === 2)
       assert.deepEqual(link.lost, [])
+      assert.equal(link.missed, 0)
+    })
+
+    it('tells that it may have missed something when what the other sent to itself comes', async () => {
+      const { link, server } = await meet(echoing(() => false))
+      await link.online()
+      await until(() => server.connections[0]?.received.includes('id="id-1.31"'))
+      server.connections[0]?.socket.write(`<message from='${DOMAIN}' to='${DOMAIN}' id='other.3'/>`)
+      await until(() => link.missed === 1)
+      assert.deepEqual([link.lost, link.stanzas], [[], []])
     })
   })
 
@@ -625,7 +637,7 @@ describe('ComponentLink', () => {
         lost: () => void link.stop().then(() => stopped++),
         skipped: () => {},
       })
-      link.start({ up() {}, stanza() {}, down() {} })
+      link.start({ up() {}, stanza() {}, down() {}, missed() {} })
       await until(() => stopped === 1)
       assert.equal(clock.timers, 0, 'it will connect again')
     })

@@ -86,6 +86,7 @@ describe('Reconciler', () => {
         identified: (_, server) => told.push(server),
         unanswered: (_, why) => told.push(`unanswered: ${why}`),
         blind: () => told.push('blind'),
+        missed: () => told.push('missed'),
         snapshot: (_, sessions) => told.push(`snapshot: ${sessions}`),
         snapshotFailed: (why) => told.push(`snapshot failed: ${why}`),
       },
@@ -275,6 +276,27 @@ describe('Reconciler', () => {
       assert.equal(show(BOB), 'online stale')
     })
 
+    it('takes another snapshot where one was wanted while it took one', async () => {
+      reconciler.privilegeAnnounced(DOMAIN)
+      api.waiting[0]?.give([session(ALICE, 'phone')])
+      await clock.passing(0)
+      assert.equal(api.waiting.length, 2)
+    })
+
+    it('shows nobody live when another link may have heard what was meant for ours, until a snapshot', async () => {
+      api.waiting[0]?.give([session(ALICE, 'phone'), session(BOB, 'phone')])
+      await clock.passing(0)
+      for (let i = 0; i < 16; i++) reconciler.missed()
+      say(BOB)
+      assert.deepEqual([show(ALICE), show(BOB)], ['away stale', 'online stale'])
+      assert.equal(told.filter((line) => line === 'missed').length, 1)
+      await clock.passing(6000)
+      assert.equal(api.waiting.length, 2)
+      api.waiting[1]?.give([session(ALICE, 'phone')])
+      await clock.passing(0)
+      assert.deepEqual([show(ALICE), show(BOB)], ['away live', 'offline live'])
+    })
+
     it('finds a session that died silently within verifyEvery', async () => {
       api.waiting[0]?.give([session(ALICE, 'phone'), session(BOB, 'phone')])
       await clock.passing(VERIFY_EVERY_MS)
@@ -309,6 +331,31 @@ describe('Reconciler', () => {
     pinged[1]?.answer({ kind: 'error', condition: 'feature-not-implemented' })
     await clock.passing(0)
     assert.deepEqual([show(ALICE), show(BOB)], ['offline live', 'online live'])
+  })
+
+  it('pings everybody on ejabberd without its API when another link may have heard what was meant for ours', async () => {
+    await setUp()
+    await connectedBefore()
+    await grant()
+    await answer('ejabberd')
+    say(ALICE)
+    assert.equal(show(ALICE), 'online live')
+    reconciler.missed()
+    assert.equal(show(ALICE), 'online stale')
+    await clock.passing(6000)
+    link.asked.find(({ to }) => to === `${ALICE}/phone`)?.answer({ kind: 'result', payload: undefined })
+    await clock.passing(0)
+    assert.equal(show(ALICE), 'online live')
+  })
+
+  it('calls nobody live before it knows which server it is, and her word is enough once it does not say', async () => {
+    await setUp()
+    await connectedBefore()
+    await grant()
+    say(ALICE)
+    assert.equal(show(ALICE), 'online stale')
+    await answer({ kind: 'timeout' })
+    assert.equal(show(ALICE), 'online live')
   })
 
   describe('with subscriptions', () => {

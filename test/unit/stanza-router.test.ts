@@ -43,7 +43,7 @@ describe('StanzaRouter, where subscription is not configured', () => {
     const handler = { granted() {}, withdrawn: board.forget.bind(board), unsaved() {} }
     const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, false)
     const privileged = new PrivilegedSource(domains)
-    const observer = { identified() {}, unanswered() {}, blind() {}, snapshot() {}, snapshotFailed() {} }
+    const observer = { identified() {}, unanswered() {}, blind() {}, missed() {}, snapshot() {}, snapshotFailed() {} }
     const sources = { privileged, subscriptions, api: null }
     const reconciler = new Reconciler(link, board, clock, { domains, verifyEveryMs: 60_000 }, sources, observer)
     const discovery = new ServiceDiscovery(link, '0', () => 0)
