@@ -16,8 +16,3 @@ export function userArgument(text: string): BareJid {
       throw new UsageError(`${JSON.stringify(text)} has more than one spelling; write it as the server does`)
   }
 }
-
-/** Now, as a part of a file's name: `20260131T120000Z`. */
-export function timeInName(): string {
-  return new Date().toISOString().replace(/[-:]|\.\d+/g, '')
-}

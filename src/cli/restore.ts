@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
 import { loadRunningConfig } from '../config.js'
+import { timeInName } from '../ops/time-in-name.js'
 import { databaseFile } from '../storage/database.js'
 import { DirectoryLock } from '../storage/directory-lock.js'
 import { restore as putBack } from '../storage/restore.js'
 import { type Command, UsageError } from './command.js'
-import { CONFIG_HELP, CONFIG_OPTION, timeInName } from './options.js'
+import { CONFIG_HELP, CONFIG_OPTION } from './options.js'
 import { harmless } from './terminal-text.js'
 
 /** Puts a backup in the place of what the gateway kept. */

@@ -1,4 +1,14 @@
-import { closeSync, copyFileSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 
 /** What SQLite keeps beside a database: its write-ahead log, and the index of that. */
 export const BESIDE = ['-wal', '-shm'] as const
@@ -19,12 +29,11 @@ export function removeDatabase(file: string): void {
 }
 
 /**
- * Puts the closed database `fresh` in the place of the closed one at `file`, which is kept as `kept`. Killed at any moment,
- * one of them is there, whole. Returns whether there was one to keep.
+ * Puts the closed database `fresh` in the place of the closed one at `file`, which is kept under the new
+ * name `kept`; null: none is there. Killed at any moment, one of them is there, whole. Returns whether there was one to keep.
  */
-export function replaceDatabase(file: string, fresh: string, kept: string): boolean {
-  const there = existsSync(file)
-  removeDatabase(kept)
+export function replaceDatabase(file: string, fresh: string, kept: string | null): boolean {
+  const there = kept !== null && existsSync(file)
   if (there) keep(file, kept)
   // A log that could not be written back is of the old database, and would be applied to the new one.
   if (there && existsSync(`${file}-wal`)) renameSync(`${file}-wal`, `${kept}-wal`)
@@ -38,7 +47,7 @@ function keep(file: string, kept: string): void {
     linkSync(file, kept)
   } catch {
     // Not every file system has hard links.
-    copyFileSync(file, kept)
+    copyFileSync(file, kept, constants.COPYFILE_EXCL)
     sync(kept)
   }
 }

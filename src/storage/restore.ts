@@ -1,4 +1,4 @@
-import { accessSync, chownSync, constants, copyFileSync, existsSync, statSync } from 'node:fs'
+import { accessSync, chownSync, constants, copyFileSync, existsSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { databaseFile, explainStorage, StorageError } from './database.js'
@@ -13,6 +13,8 @@ import { MIGRATIONS } from './migrations.js'
 export function restore(source: string, directory: string, kept: string | null): boolean {
   const file = databaseFile(directory)
   const fresh = `${file}.restoring`
+  // First of all: beside files of root's the gateway could not start, though nothing was restored.
+  for (const name of ['gateway.lock', 'gateway.pid']) giveTo(directory, join(directory, name))
   requireReadable(source)
   if (kept === null && existsSync(file)) {
     throw new StorageError(`${file} is there already: --force replaces it, and keeps it beside the new one`)
@@ -23,11 +25,9 @@ export function restore(source: string, directory: string, kept: string | null):
     for (const suffix of ['', '-wal']) if (existsSync(source + suffix)) copyFileSync(source + suffix, fresh + suffix)
     examine(source, fresh)
     if (existsSync(file)) writeBackLog(file)
-    for (const path of [fresh, join(directory, 'gateway.lock'), join(directory, 'gateway.pid')]) {
-      giveTo(directory, path)
-    }
+    giveTo(directory, fresh)
     sync(fresh)
-    const replaced = replaceDatabase(file, fresh, kept ?? `${file}.before`)
+    const replaced = replaceDatabase(file, fresh, kept)
     sync(directory)
     return replaced
   } catch (error) {
@@ -86,7 +86,7 @@ function examine(source: string, copy: string): void {
   } finally {
     database?.close()
   }
-  for (const suffix of BESIDE) removeDatabase(copy + suffix)
+  for (const suffix of BESIDE) rmSync(copy + suffix, { force: true })
 }
 
 /** So that the replaced database is whole in one file; a damaged one stays as it is, and its log with it. */

@@ -1,3 +1,5 @@
+import { basename } from 'node:path'
+import { timeInName } from '../ops/time-in-name.js'
 import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'
 import type { SubscriptionStore } from '../presence/subscriptions.js'
@@ -157,12 +159,13 @@ export class Storage {
     const displaced = this.#open.place.displaced()
     if (displaced ? displaced.kind !== 'lost' : !this.#damaged) return removeDatabase(fresh)
     this.#open.database.close()
-    const kept = replaceDatabase(file, fresh, `${file}.damaged`)
+    const kept = `${file}.damaged-${timeInName()}`
+    const isKept = replaceDatabase(file, fresh, kept)
     sync(this.#directory)
     this.#open = open(this.#directory)
     this.#damaged = false
     this.#checksUntilRebuild = 0
-    this.#mended = `${file} was written anew from memory${kept ? '; the damaged one is kept as gateway.db.damaged' : ''}`
+    this.#mended = `${file} was written anew from memory${isKept ? `; the damaged one is kept as ${basename(kept)}` : ''}`
   }
 }
 

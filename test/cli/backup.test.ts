@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
@@ -15,6 +15,7 @@ import { startCli } from './cli.js'
 import { controlOf, manyth, publishing } from './publishing.js'
 
 const ROUNDS = 4
+const OTHER_USER = 12_345
 const NO_SERVER = {
   config: { domains: { 'example.org': null }, xmpp: { secret: 'x', service: 'xmpp://127.0.0.1:1' } },
 }
@@ -130,6 +131,15 @@ describe('backup and restore', () => {
       await refused(`there is no file ${backup}`, 'restore', backup, '--force')
       await refused(`${gateway.configFile} is no database`, 'restore', gateway.configFile, '--force')
       assert.equal(choiceOf(gateway, manyth(2)), 'status')
+    })
+
+    it('leave the folder to its owner when root was refused, so that the gateway starts', async function () {
+      if (process.getuid?.() !== 0) this.skip()
+      chownSync(dataOf(gateway), OTHER_USER, OTHER_USER)
+      await refused(`there is no file ${backup}`, 'restore', backup, '--force')
+      for (const name of ['gateway.lock', 'gateway.pid']) {
+        assert.equal(statSync(join(dataOf(gateway), name)).uid, OTHER_USER, name)
+      }
     })
 
     it('refuse to restore while the gateway runs, naming the process', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { backUp } from '../../src/storage/backup.js'
@@ -94,5 +94,18 @@ describe('restore', () => {
     mkdirSync(at('fresh'))
     assert.equal(restore(backup, at('fresh'), null), false)
     assert.equal(tablesOf(at('fresh')).publication?.length, 5000)
+  })
+
+  it('leaves alone what lies beside the database, whatever its name', () => {
+    for (const suffix of ['', '-wal', '-shm']) writeFileSync(join(data, `gateway.db.before${suffix}`), 'mine')
+    rmSync(join(data, 'gateway.db'))
+    assert.equal(restore(backup, data, null), false)
+    for (const suffix of ['', '-wal', '-shm']) {
+      assert.equal(readFileSync(join(data, `gateway.db.before${suffix}`), 'utf8'), 'mine')
+    }
+    writeFileSync(at('kept'), 'mine')
+    assert.throws(() => restore(backup, data, at('kept')), { name: 'StorageError', message: /EEXIST/ })
+    assert.equal(readFileSync(at('kept'), 'utf8'), 'mine')
+    assert.equal(tablesOf(data).publication?.length, 5000)
   })
 })

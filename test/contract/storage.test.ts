@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StoredPresence } from '../../src/presence/presence-store.js'
 import type { Publication } from '../../src/presence/publication.js'
@@ -199,6 +199,7 @@ describe('Storage', () => {
     database.pragma('wal_checkpoint(TRUNCATE)')
     database.close()
     const before = rowsOf(directory)
+    writeFileSync(`${file}.damaged`, 'from earlier')
     damage(file)
     const user = jid(`u${USERS / 2}@${'x'.repeat(100)}`)
     await assert.rejects(storage.publications.saveChoice(user, 'none'), { code: /^SQLITE_(CORRUPT|NOTADB)/ })
@@ -206,11 +207,21 @@ describe('Storage', () => {
     await untilRecovered()
     assert.equal(events.length, 2)
     assert.match(events[0] ?? '', /^failed: this is no database, or a damaged one/)
-    assert.match(events[1] ?? '', /was written anew from memory; the damaged one is kept as gateway\.db\.damaged$/)
-    assert(existsSync(`${file}.damaged`))
+    const kept = /was written anew from memory; the damaged one is kept as (gateway\.db\.damaged-\d{8}T\d{6}Z)$/
+    assert(readdirSync(directory).includes(kept.exec(events[1] ?? '')?.[1] ?? ''), events[1])
+    assert.equal(readFileSync(`${file}.damaged`, 'utf8'), 'from earlier')
     assert.deepEqual(rowsOf(directory), before)
     await isAllThere()
     await storage.publications.saveChoice(user, 'none')
+  })
+
+  it('leaves alone what the admin has moved away, whatever its name', async () => {
+    renameSync(file, `${file}.damaged`)
+    const moved = readFileSync(`${file}.damaged`)
+    await untilRecovered()
+    await isAllThere()
+    assert.equal(events.at(-1), `recovered: ${file} was written anew from memory`)
+    assert.deepEqual(readFileSync(`${file}.damaged`), moved)
   })
 
   it('keeps a broken copy from an earlier try out of the way', async () => {

@@ -1,0 +1,4 @@
+/** Now, as a part of a file's name: `20260131T120000Z`. */
+export function timeInName(): string {
+  return new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+}
