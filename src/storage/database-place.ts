@@ -21,11 +21,12 @@ export class DatabasePlace {
   readonly #log: string
   readonly #directory: string
   readonly #fileIdentity: string | null
+  /** null: there was none, as nobody had opened the database. */
   readonly #logIdentity: string | null
   readonly #directoryIdentity: string | null
   #bytes = 0n
 
-  /** Of a database that was opened just now. */
+  /** Of a database that was opened just now, or is about to be. */
   constructor(file: string) {
     this.#file = file
     this.#log = `${file}-wal`
@@ -52,7 +53,8 @@ export class DatabasePlace {
       if (found.size < this.#bytes) return { kind: 'lost', why: `${file} was cut short` }
       this.#bytes = found.size
       // What is committed is in the log first.
-      if (identity(look(this.#log)) !== this.#logIdentity) return { kind: 'lost', why: `${this.#log} is gone` }
+      const isLog = this.#logIdentity === null || identity(look(this.#log)) === this.#logIdentity
+      if (!isLog) return { kind: 'lost', why: `${this.#log} is gone` }
       return null
     } catch (error) {
       return { kind: 'unreachable', why: `${file} cannot be reached (${(error as NodeJS.ErrnoException).code})` }

@@ -110,7 +110,7 @@ export class Storage {
 
   async #run<T>(call: (stores: OpenDatabase) => Promise<T>): Promise<T> {
     try {
-      if (this.#damaged) throw new StorageError(this.#fault ?? 'the database is damaged')
+      if (this.#damaged || !this.#open.database.open) throw new StorageError(this.#fault ?? 'the database is damaged')
       const result = await call(this.#open)
       const displaced = this.#open.place.displaced()
       if (displaced) throw new StorageError(displaced.why)
@@ -129,6 +129,7 @@ export class Storage {
   }
 
   #tryAgain(memory: Memory): void {
+    if (!this.#open.database.open) this.#openAgain()
     const { database } = this.#open
     // Writes a page and changes nothing.
     database.pragma(`user_version = ${database.pragma('user_version', { simple: true })}`)
@@ -161,11 +162,17 @@ export class Storage {
     this.#open.database.close()
     const kept = `${file}.damaged-${timeInName()}`
     const isKept = replaceDatabase(file, fresh, kept)
-    sync(this.#directory)
-    this.#open = open(this.#directory)
+    // Ours from here on, though opening it may have to be tried again.
+    this.#open = { ...this.#open, place: new DatabasePlace(file) }
     this.#damaged = false
     this.#checksUntilRebuild = 0
     this.#mended = `${file} was written anew from memory${isKept ? `; the damaged one is kept as ${basename(kept)}` : ''}`
+    this.#openAgain()
+  }
+
+  #openAgain(): void {
+    sync(this.#directory)
+    this.#open = open(this.#directory)
   }
 }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { damage, tablesOf } from '../contract/contract.js'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
+import { limitFiles } from '../support/limit-files.js'
 import { until } from '../support/until.js'
 import { controlOf, manyth, publishing } from './publishing.js'
 
@@ -139,9 +139,4 @@ function forgetMemory(file: string): void {
   database.exec("REPLACE INTO moment VALUES ('known until', 1)")
   database.pragma('wal_checkpoint(TRUNCATE)')
   database.close()
-}
-
-/** No file of that process grows beyond it, as on a full disk; null: as before. */
-function limitFiles(pid: number | undefined, bytes: number | null): void {
-  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes ?? 'unlimited'}:unlimited`])
 }

@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { StoredPresence } from '../../src/presence/presence-store.js'
 import type { Publication } from '../../src/presence/publication.js'
 import type { Subscription } from '../../src/presence/subscriptions.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { type Memory, Storage } from '../../src/storage/storage.js'
+import { limitFiles } from '../support/limit-files.js'
 import { until } from '../support/until.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
 import { jid } from '../unit/users.js'
@@ -24,9 +34,13 @@ describe('Storage', () => {
   let presences: StoredPresence[]
   let choices: Map<ReturnType<typeof jid>, Publication>
   let subscriptions: Map<ReturnType<typeof jid>, Subscription>
+  let contentsAsked: () => void
   const memory: Memory = {
     waiting: () => waiting,
-    contents: () => ({ presences, knownUntil: 4711, choices, subscriptions }),
+    contents: () => {
+      contentsAsked()
+      return { presences, knownUntil: 4711, choices, subscriptions }
+    },
   }
 
   beforeEach(async () => {
@@ -34,6 +48,7 @@ describe('Storage', () => {
     file = join(directory, 'gateway.db')
     events = []
     waiting = false
+    contentsAsked = () => {}
     storage = open()
     presences = [someone('alice@h'), someone('bob@h', { show: 'offline', resource: null })]
     choices = new Map([[ALICE, 'details']])
@@ -222,6 +237,28 @@ describe('Storage', () => {
     await isAllThere()
     assert.equal(events.at(-1), `recovered: ${file} was written anew from memory`)
     assert.deepEqual(readFileSync(`${file}.damaged`), moved)
+  })
+
+  it('goes on when what it has written anew cannot be opened at first', async () => {
+    // The disk is full once everything is written, and before it is opened in its place.
+    contentsAsked = () => {
+      contentsAsked = () => {}
+      setImmediate(() => limitFiles(process.pid, 4096))
+    }
+    rmSync(file)
+    try {
+      storage.check(memory)
+      await until(() => existsSync(file))
+      await until(() => !existsSync(`${file}.new`))
+      for (let i = 0; i < 30; i++) storage.check(memory)
+      await assert.rejects(choose(), { name: 'StorageError', message: /the disk cannot be written/ })
+    } finally {
+      limitFiles(process.pid, null)
+    }
+    storage.check(memory)
+    assert.deepEqual(events, [`failed: ${file} is gone`, `recovered: ${file} was written anew from memory`])
+    await isAllThere()
+    assert.deepEqual(readdirSync(directory).sort(), ['gateway.db', 'gateway.db-shm', 'gateway.db-wal'])
   })
 
   it('keeps a broken copy from an earlier try out of the way', async () => {
