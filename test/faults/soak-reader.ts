@@ -1,4 +1,6 @@
+import { AssertionError } from 'node:assert'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { batchStatus } from '../support/batch-status.js'
 import type { GatewayProcess } from '../support/gateway-process.js'
 import type { JsonStatus } from '../support/json-status.js'
 import type { SeededRandom } from '../support/seeded-random.js'
@@ -55,8 +57,9 @@ export class SoakReader {
       try {
         await this.#askAll()
         await this.#askOne(this.#random.pick(this.#jids))
-      } catch {
-        this.report.unanswered++
+      } catch (error) {
+        if (error instanceof AssertionError || error instanceof SyntaxError) this.#fault(error.message)
+        else this.report.unanswered++
       }
       await sleep(PAUSE_MS)
     }
@@ -64,9 +67,7 @@ export class SoakReader {
 
   async #askAll(): Promise<void> {
     const asked = performance.now()
-    const body = JSON.stringify({ jids: this.#jids })
-    const response = await fetch(`${this.#gateway.url}/xmpp/status`, { method: 'POST', body })
-    const { presences } = (await response.json()) as { presences: JsonStatus[] }
+    const presences = await batchStatus(this.#gateway, this.#jids)
     for (const [i, jid] of this.#jids.entries()) this.#judge(jid, presences[i], asked)
   }
 

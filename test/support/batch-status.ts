@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { GatewayProcess } from './gateway-process.js'
 import type { JsonStatus } from './json-status.js'
 
@@ -12,7 +13,7 @@ export async function batchStatus(
   for (let from = 0; from < jids.length; from += AT_ONCE) {
     const body = JSON.stringify({ jids: jids.slice(from, from + AT_ONCE) })
     const response = await fetch(`${gateway.url}/xmpp/status`, { method: 'POST', body })
-    if (!response.ok) throw new Error(`POST /xmpp/status answered ${response.status}`)
+    assert.equal(response.status, 200, 'the status of POST /xmpp/status')
     answers.push(...((await response.json()) as { presences: JsonStatus[] }).presences)
   }
   return answers
