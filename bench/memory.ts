@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { residentMemory } from '../test/support/resident-memory.js'
 import { BenchGateway } from './support/bench-gateway.js'
 import type { Effort } from './support/effort.js'
 import type { Figure } from './support/figure.js'
@@ -38,20 +38,19 @@ function resident(users: number): Promise<Figure[]> {
     await gateway.takeIn(users, users)
     await sleep(SETTLE_MS)
     const of = `${millions(users)} users: RSS of the gateway`
-    const loaded = { name: `${of} after load`, value: residentMegabytes(gateway.pid), unit: 'MB' }
+    const loaded = { name: `${of} after load`, value: residentMemory(gateway.pid) / 1e6, unit: 'MB' }
     if (users < MILLION) return [loaded]
     await gateway.changeSteadily({ ...CHURN, users })
-    const churned = { name: `${of} after 10 min at 1,000 changes/s`, value: residentMegabytes(gateway.pid), unit: 'MB' }
+    const churned = {
+      name: `${of} after 10 min at 1,000 changes/s`,
+      value: residentMemory(gateway.pid) / 1e6,
+      unit: 'MB',
+    }
     return [
       { ...loaded, goal: { atMost: 600 } },
       { ...churned, goal: { atMost: 1000 } },
     ]
   })
-}
-
-function residentMegabytes(pid: number): number {
-  const kibibytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-  return (kibibytes * 1024) / 1e6
 }
 
 function millions(users: number): string {

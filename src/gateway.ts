@@ -355,7 +355,7 @@ function* storedOn(board: PresenceBoard, domains: Domains): Generator<StoredPres
     for (const user of board.usersOf(domain)) {
       const stored = board.stored(user)
       // Who is merely known to exist was never seen offline either.
-      if (stored && (stored.show !== 'offline' || stored.shownSince !== null)) yield stored
+      if (stored.show !== 'offline' || stored.shownSince !== null) yield stored
     }
   }
 }

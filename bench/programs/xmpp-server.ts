@@ -4,15 +4,13 @@ import { Agent, get } from 'node:http'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { XmlElement } from '../../src/xmpp/xml-element.js'
-import { XmlStreamReader } from '../../src/xmpp/xml-stream-reader.js'
+import { streamBounds, XmlStreamReader } from '../../src/xmpp/xml-stream-reader.js'
+import { PROSODY_INFO, privilegeOf } from '../../test/support/prosody-like.js'
 import { answerCalls } from '../support/answer-calls.js'
 import { presenceChunks } from '../support/presence-chunks.js'
 import { SYNTHETIC_DOMAIN, syntheticPresence } from '../support/synthetic-presence.js'
 
 const STREAM = `<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='bench'>`
-const PRIVILEGE = `<message from='${SYNTHETIC_DOMAIN}' to='presence.localhost'><privilege xmlns='urn:xmpp:privilege:2'><perm access='presence' type='managed_entity'/></privilege></message>`
-const INFO = `<query xmlns='http://jabber.org/protocol/disco#info'><identity category='server' type='im' name='Prosody'/></query>`
-const BOUNDS = { elementBytes: 65_536, depth: 64, fatalBytes: 1_048_576 }
 const TICK_MS = 1
 // An answer that is still the old one after so long will not become the new one.
 const PATIENCE_MS = 10_000
@@ -101,7 +99,7 @@ function accept(connection: Socket): void {
       skipped: () => {},
       closed: () => connection.end('</stream:stream>'),
     },
-    BOUNDS,
+    streamBounds(64 * 1024),
   )
   connection.on('data', (bytes) => reader.read(bytes))
 }
@@ -109,14 +107,14 @@ function accept(connection: Socket): void {
 function element({ name, attrs, children }: XmlElement): void {
   const { type, id = '', from, to } = attrs
   if (name === 'handshake') {
-    socket?.write(`<handshake/>${PRIVILEGE}`)
+    socket?.write(`<handshake/>${privilegeOf(SYNTHETIC_DOMAIN, 'managed_entity', 'presence.localhost')}`)
     // At once, so that whatever is answered is answered after it.
     for (const chunk of presenceChunks(sent, replay, replay)) socket?.write(chunk)
     sent += replay
     replay = 0
     online()
   } else if (name === 'iq' && type === 'get') {
-    const payload = children[0]?.name === 'query' ? INFO : ''
+    const payload = children[0]?.name === 'query' ? PROSODY_INFO : ''
     socket?.write(`<iq type='result' id='${id}' from='${to}' to='${from ?? 'presence.localhost'}'>${payload}</iq>`)
   } else if (name === 'iq') pongs.get(id)?.()
 }

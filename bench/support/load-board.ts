@@ -1,10 +1,9 @@
 import { systemClock } from '../../src/ops/system-clock.js'
 import type { PresenceBoard } from '../../src/presence/presence-board.js'
 import { parsePresence } from '../../src/xmpp/stanzas.js'
-import { XmlStreamReader } from '../../src/xmpp/xml-stream-reader.js'
+import { streamBounds, XmlStreamReader } from '../../src/xmpp/xml-stream-reader.js'
 import { presenceChunks } from './presence-chunks.js'
 
-const BOUNDS = { elementBytes: 65_536, depth: 64, fatalBytes: 1_048_576 }
 const STREAM = `<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams'>`
 const TEXT_LIMIT = 1024
 
@@ -20,7 +19,7 @@ export function loadBoard(board: PresenceBoard, users: number, device?: string):
       skipped: () => {},
       closed: () => {},
     },
-    BOUNDS,
+    streamBounds(64 * 1024),
   )
   reader.read(Buffer.from(STREAM))
   for (const chunk of presenceChunks(0, users, users, device)) reader.read(Buffer.from(chunk))

@@ -8,9 +8,10 @@ export const HEADER =
 export const ACCEPTED = '<handshake/>'
 export const STREAM_END = '</stream:stream>'
 
-/** What a connection is met with. `heard`: what came since the last answer, and all that came so far. */
+/** Of the gateway to it. */
 export interface Connection {
   readonly socket: Socket
+  /** All that came so far. */
   received: string
   readonly number: number
 }

@@ -7,7 +7,8 @@ export const COMPONENT = 'presence.example.org'
 export const DOMAIN = 'example.org'
 export const PRIVILEGE = privilegeOf(DOMAIN)
 
-const INFO =
+/** What its host answers to disco#info. */
+export const PROSODY_INFO =
   `<query xmlns='http://jabber.org/protocol/disco#info'>` +
   `<identity category='server' type='im' name='Prosody'/></query>`
 const CHUNK_CHARACTERS = 64 * 1024
@@ -21,7 +22,7 @@ export function prosodyLike(replay: Iterable<string> = [PRIVILEGE]): (connection
         socket.write(ACCEPTED)
         for (const chunk of inChunks(replay)) socket.write(chunk)
       } else if (name === 'iq' && (attrs.type === 'get' || attrs.type === 'set')) {
-        const payload = children[0]?.ns.endsWith('#info') ? INFO : ''
+        const payload = children[0]?.ns.endsWith('#info') ? PROSODY_INFO : ''
         socket.write(`<iq type='result' id='${attrs.id}' from='${attrs.to}' to='${COMPONENT}'>${payload}</iq>`)
       }
     }
@@ -34,9 +35,13 @@ export function prosodyLike(replay: Iterable<string> = [PRIVILEGE]): (connection
 }
 
 /** What the domain lets the component see of its users: all (XEP-0356), or nothing. */
-export function privilegeOf(domain: string, presence: 'managed_entity' | 'none' = 'managed_entity'): string {
+export function privilegeOf(
+  domain: string,
+  presence: 'managed_entity' | 'none' = 'managed_entity',
+  component = COMPONENT,
+): string {
   const permission = `<perm access='presence' type='${presence}'/>`
-  return `<message from='${domain}' to='${COMPONENT}'><privilege xmlns='urn:xmpp:privilege:2'>${permission}</privilege></message>`
+  return `<message from='${domain}' to='${component}'><privilege xmlns='urn:xmpp:privilege:2'>${permission}</privilege></message>`
 }
 
 /** Asks something, and waits for the answer: what was said before is taken in then. */
