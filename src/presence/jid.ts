@@ -16,6 +16,8 @@ export type ParsedJid =
 
 // RFC 7622 §3.1: 1 to 1,023 octets for each part.
 const MAX_PART_BYTES = 1023
+// RFC 1035 §2.3.4, as text. What is longer takes long to turn into A-labels, and those are longer still.
+const MAX_DNS_NAME = 253
 // RFC 7622 §3.3.1 forbids " & ' / : < > @ in a local part; white space and controls are in no PRECIS identifier class.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what is refused here.
 const FORBIDDEN_IN_LOCAL = /["&'/:<>@\s\u0000-\u001f\u007f-\u009f\ufffe\uffff]|\p{Cs}/u
@@ -38,7 +40,7 @@ const LABELS = /^(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
 
 // A domain that is its own A-labels. Mostly the next one asked for is the same again, and a string that was looked up before
 // has its hash already.
-let lastDomain = ''
+let lastDomain: string | null = null
 
 /**
  * A bare JID as somebody typed it, turned into the key of the account.
@@ -80,15 +82,15 @@ export function parseUserInput(text: string): ParsedJid {
 export function normaliseDomain(domain: string): string | null {
   if (domain === lastDomain) return lastDomain
   const bare = domain.endsWith('.') ? domain.slice(0, -1) : domain
+  if (bare.length > MAX_PART_BYTES) return null
   const lower = bare.toLowerCase()
   if (LABELS.test(lower)) {
-    if (lower.length > MAX_PART_BYTES) return null
     if (lower === domain) lastDomain = domain
     return lower
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII that is no label is refused; the URL parser would decode it.
   if (/[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]/.test(bare)) return null
-  if (Buffer.byteLength(bare) > MAX_PART_BYTES || UNSETTLED_IN_DOMAIN.test(bare)) return null
+  if (bare.length > MAX_DNS_NAME || UNSETTLED_IN_DOMAIN.test(bare)) return null
   const ascii = domainToASCII(bare)
   return LABELS.test(ascii) && /[a-z]/.test(ascii) && ascii.length <= MAX_PART_BYTES ? ascii : null
 }
@@ -112,6 +114,8 @@ export function parseStanzaJid(from: string): FullJid | null {
   const local = address.slice(0, at)
   const written = address.slice(at + 1)
   const resource = slash < 0 ? null : normaliseResource(from.slice(slash + 1))
+  // The key of the bare JID.
+  if (resource === '') return null
   if (written === lastDomain && isPlainLocal(local)) return { bare: address as BareJid, domain: lastDomain, resource }
   const parsed = parseBareJid(local, written)
   return parsed.fault === undefined ? { bare: parsed.jid, domain: parsed.domain, resource } : null

@@ -197,7 +197,7 @@ describe('A JID that is typed', () => {
           (local, resource) => {
             fc.pre(!/[@/]/.test(local))
             const typed = parseBareJid(local, 'h')
-            const full = parseStanzaJid(`${local}@h${resource && `/${resource}`}`)
+            const full = parseStanzaJid(`${local}@h${resource && `/x${resource}`}`)
             assert.equal(full?.bare, typed.fault === undefined ? typed.jid : undefined)
           },
         ),
@@ -223,6 +223,21 @@ describe('A domain', () => {
     const long = normaliseDomain('ü.'.repeat(330))
     assert(long === null || long.length <= 1023, `${long?.length} bytes`)
   })
+
+  it('of more than 253 characters is none, unless it is in ASCII', () => {
+    const longest = `${'üxxxxxxxxx.'.repeat(22)}example.org`
+    assert.equal(longest.length, 253)
+    assert.notEqual(normaliseDomain(longest), null)
+    assert.equal(normaliseDomain(`x${longest}`), null)
+    assert.notEqual(normaliseDomain('x'.repeat(254)), null)
+  })
+
+  it('of no length is none, also before any other was seen', async () => {
+    const jid = new URL('../../src/presence/jid.js?for the first time', import.meta.url)
+    const fresh: typeof import('../../src/presence/jid.js') = await import(jid.href)
+    assert.deepEqual(fresh.parseUserInput('abc@'), MALFORMED)
+    assert.equal(fresh.normaliseDomain(''), null)
+  })
 })
 
 describe('parseBareJid', () => {
@@ -235,6 +250,11 @@ describe('A JID that a server stamps', () => {
   it('is one user’s one resource in whatever spelling she logged in', () => {
     const stamped = ['alice@example.org/büro', 'ALICE@Example.ORG/bu\u0308ro', 'alice@example.org./b\u00adüro']
     for (const one of stamped) for (const other of stamped) assert(sameAddress(one, other), `${one} ${other}`)
+  })
+
+  it('is nobody’s with a resource of which nothing is left: that would be the bare JID', () => {
+    assert.equal(parseStanzaJid('a@h/\u200b'), null)
+    assert(!sameAddress('a@h/\u200b', 'a@h'))
   })
 
   it('is another one’s with another resource, user or domain, and nobody’s when it cannot be read', () => {
