@@ -250,7 +250,7 @@ export class Gateway {
     const status = new StatusEndpoint(view, clock, etagKey, counter)
     const turns = new Turns()
     const application = createApplication({ view, clock, batchLimit: limits.batch, turns, failed })
-    const http = new HttpServer(config.http, turns, status, application.callback(), failed)
+    const http = new HttpServer(config.http, { turns, clock, first: status, rest: application.callback(), failed })
     const url = await http.start()
     this.#opened.push(() => http.stop())
     const opsUrl = await this.#startOps(readiness, metrics)

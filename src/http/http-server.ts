@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Clock } from '../presence/clock.js'
+import { Budget } from './budget.js'
 import { faultBody } from './fault.js'
 import { PATIENCE_MS } from './patience.js'
 import { Pipelines } from './pipelines.js'
@@ -10,28 +12,41 @@ export interface HttpServerOptions {
   /** 0: any free one. */
   readonly port: number
   readonly maxConnections?: number
+  /** For what pipelining connections have sent and is not handled yet, of all of them. */
+  readonly unhandledBytes?: number
+}
+
+export interface HttpServerParts {
+  readonly turns: Turns
+  readonly clock: Clock
+  /** Answers what it can, at once. */
+  readonly first: { handle(request: IncomingMessage, response: ServerResponse): boolean }
+  /** Answers what `first` does not. */
+  readonly rest: RequestListener
+  /** An error that nobody expected. */
+  readonly failed: (error: unknown) => void
 }
 
 const GRACE_MS = 3000
 // One connection takes a file descriptor and a few kB; ten thousand leave room within what systemd allows a service.
 const MOST_CONNECTIONS = 10_000
+const UNHANDLED_BYTES = 64 * 1024 * 1024
+// It looks at every connection.
+const MAKE_ROOM_EVERY_MS = 1000
 
-/** The public server: `first` answers what it can, at once; koa has the rest. */
+/** The public server. */
 export class HttpServer {
   readonly #server: Server
   readonly #options: HttpServerOptions
   readonly #pipelines: Pipelines
   readonly #refused = new WeakSet<Socket>()
+  readonly #clock: Clock
+  #roomMade = Number.NEGATIVE_INFINITY
 
-  constructor(
-    options: HttpServerOptions,
-    turns: Turns,
-    first: { handle(request: IncomingMessage, response: ServerResponse): boolean },
-    rest: RequestListener,
-    failed: (error: unknown) => void,
-  ) {
+  constructor(options: HttpServerOptions, { turns, clock, first, rest, failed }: HttpServerParts) {
     this.#options = options
-    const pipelines = new Pipelines(turns)
+    this.#clock = clock
+    const pipelines = new Pipelines(turns, clock, new Budget(options.unhandledBytes ?? UNHANDLED_BYTES))
     this.#pipelines = pipelines
     const nodeOptions = { connectionsCheckingInterval: 1000, IncomingMessage: pipelines.requestClass }
     this.#server = createServer(nodeOptions, (request, response) => {
@@ -64,7 +79,7 @@ export class HttpServer {
     this.#server.maxHeadersCount = 0
     this.#server.maxConnections = options.maxConnections ?? MOST_CONNECTIONS
     // One more is closed at once; the next ones take the place of those that only kept theirs.
-    this.#server.on('drop', () => this.#server.closeIdleConnections())
+    this.#server.on('drop', () => this.#makeRoom())
     this.#server.on('checkExpectation', (request, response) => {
       pipelines.asked(request, response)
       response.writeHead(417).end()
@@ -84,16 +99,23 @@ export class HttpServer {
   /** Lets requests under way end, for a moment. */
   stop(): Promise<void> {
     return new Promise((resolve) => {
-      const grace = setTimeout(() => {
+      const grace = this.#clock.after(GRACE_MS, () => {
         this.#server.closeAllConnections()
         this.#pipelines.close()
-      }, GRACE_MS)
+      })
       this.#server.close(() => {
-        clearTimeout(grace)
+        grace.cancel()
         resolve()
       })
       this.#server.closeIdleConnections()
     })
+  }
+
+  #makeRoom(): void {
+    const now = this.#clock.steady()
+    if (now - this.#roomMade < MAKE_ROOM_EVERY_MS) return
+    this.#roomMade = now
+    this.#server.closeIdleConnections()
   }
 
   /** After what was asked before, and once: whatever else comes is an error, too. */

@@ -1,5 +1,8 @@
 import { IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Clock } from '../presence/clock.js'
+import type { Budget } from './budget.js'
+import { onceSent } from './once-sent.js'
 import { PATIENCE_MS } from './patience.js'
 import type { Turns } from './turns.js'
 
@@ -10,18 +13,24 @@ const MOST_UNANSWERED = 16
  * Keeps who pipelines requests (RFC 9112 §9.3.2) from keeping everybody else waiting. node:http handles all that one read
  * brought, up to 64 KiB or a thousand requests, at once. It stops in the middle only for a request to change the protocol:
  * the one too many is declared one, and node hands over the connection. When the answers before it are sent, and it is the
- * connection's turn, node gets it back, with what was not handled as if it had just arrived.
+ * connection's turn, node gets it back, with what was not handled as if it had just arrived. Whoever leaves more unhandled
+ * than there is memory for is cut off.
  */
 export class Pipelines {
   readonly #turns: Turns
+  readonly #clock: Clock
+  /** For what is not handled yet. */
+  readonly #budget: Budget
   /** Of connections that pipelined: how many answers they wait for, up to the newest. */
   readonly #unanswered = new WeakMap<Socket, { count: number; last: ServerResponse }>()
   /** Those that wait for all they may, with the newest answer. */
   readonly #full = new Map<Socket, ServerResponse>()
   readonly #suspended = new Set<Socket>()
 
-  constructor(turns: Turns) {
+  constructor(turns: Turns, clock: Clock, budget: Budget) {
     this.#turns = turns
+    this.#clock = clock
+    this.#budget = budget
   }
 
   /** For node's option `IncomingMessage`. */
@@ -88,18 +97,20 @@ export class Pipelines {
 
   #suspend(server: Server, request: IncomingMessage, socket: Socket, rest: Buffer): void {
     const unhandled = Buffer.concat([headOf(request), rest])
+    if (!this.#budget.take(unhandled.length)) return void socket.on('error', ignore).resetAndDestroy()
     // Answers under way may make node resume it; what arrived would be lost.
     socket.pause().on('resume', pause).on('error', ignore)
     this.#suspended.add(socket)
-    const cutOff = setTimeout(() => socket.resetAndDestroy(), PATIENCE_MS)
+    const cutOff = this.#clock.after(PATIENCE_MS, () => socket.resetAndDestroy())
     this.whenAnswered(socket, () => {
-      clearTimeout(cutOff)
+      cutOff.cancel()
       this.#turns.take(() => this.#resume(server, socket, unhandled))
     })
   }
 
   #resume(server: Server, socket: Socket, unhandled: Buffer): void {
     this.#suspended.delete(socket)
+    this.#budget.give(unhandled.length)
     socket.off('resume', pause).off('error', ignore)
     if (!socket.writable) return void socket.destroy()
     server.emit('connection', socket)
@@ -110,17 +121,6 @@ export class Pipelines {
     if (socket.readableEnded) socket.emit('end')
     else socket.resume()
   }
-}
-
-function onceSent(answer: ServerResponse, socket: Socket, then: () => void): void {
-  const ended = () => {
-    answer.off('close', ended)
-    socket.off('close', ended)
-    then()
-  }
-  answer.once('close', ended)
-  // An answer that waits for another one is not told of the end of its connection.
-  socket.once('close', ended)
 }
 
 /** As it was read. */

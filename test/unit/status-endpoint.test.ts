@@ -56,7 +56,10 @@ class Service {
     const failed = (error: unknown) => this.failures.push(error)
     const turns = new Turns()
     const application = createApplication({ view, clock, batchLimit: BATCH, turns, failed })
-    this.#http = new HttpServer({ host: '127.0.0.1', port: 0 }, turns, status, application.callback(), failed)
+    this.#http = new HttpServer(
+      { host: '127.0.0.1', port: 0 },
+      { turns, clock, first: status, rest: application.callback(), failed },
+    )
   }
 
   static async start(directory: string): Promise<Service> {
