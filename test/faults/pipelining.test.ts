@@ -157,7 +157,7 @@ describe('A gateway whose clients pipeline', function () {
       assert.equal(answer?.status, 200)
       assert.match(answer?.body ?? '', /"show":"away".*"user998@localhost"/)
     }
-    // One batch for each turn of the event loop; without turns it was two at most.
+    // A third of a batch for each turn of the event loop; without turns it was two at most.
     assert(reader.answers > 8, `${reader.answers} ordinary answers meanwhile`)
     assert(residentMemory(published.pid, true) < MEMORY)
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { createApplication } from '../../src/http/application.js'
 import { HttpServer } from '../../src/http/http-server.js'
@@ -14,6 +15,7 @@ import { type Database, openDatabase } from '../../src/storage/database.js'
 import { secret } from '../../src/storage/secrets.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
+import { until } from '../support/until.js'
 import { FakeClock } from './fake-clock.js'
 import { temporaryDirectory } from './temporary-directory.js'
 import { jid, presence } from './users.js'
@@ -33,28 +35,48 @@ interface Answer {
   body: string
 }
 
+/** Turns that come only when a test lets them. */
+class HeldTurns extends Turns {
+  readonly #held: (() => void)[] = []
+  holds = false
+
+  get held(): number {
+    return this.#held.length
+  }
+
+  override take(piece: () => void): void {
+    if (this.holds) this.#held.push(piece)
+    else super.take(piece)
+  }
+
+  release(): void {
+    this.holds = false
+    for (const piece of this.#held.splice(0)) super.take(piece)
+  }
+}
+
 /** All of the gateway that status queries see, without a link. */
 class Service {
   readonly clock = new FakeClock()
   readonly failures: unknown[] = []
   readonly codes: number[] = []
+  readonly turns = new HeldTurns()
   readonly board: PresenceBoard
   readonly publications: Publications
   readonly #database: Database
   readonly #http: HttpServer
-  #url = ''
+  url = ''
 
   private constructor(database: Database, publications: Publications, domains: Domains) {
     this.#database = database
     this.publications = publications
     this.board = new PresenceBoard(this.clock, { resources: 32, staleAfterMs: STALE_AFTER_MS })
-    const { board, clock } = this
+    const { board, clock, turns } = this
     const counter = { answered: (code: number) => this.codes.push(code) }
     const key = secret(database, 'etag', randomBytes)
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, key, counter)
     const failed = (error: unknown) => this.failures.push(error)
-    const turns = new Turns()
     const application = createApplication({ view, clock, batchLimit: BATCH, turns, failed })
     this.#http = new HttpServer(
       { host: '127.0.0.1', port: 0 },
@@ -76,7 +98,7 @@ class Service {
     )
     const service = new Service(database, publications, domains)
     for (const { presence } of await new SqlitePresenceStore(database).changes()) service.board.load(presence)
-    service.#url = await service.#http.start()
+    service.url = await service.#http.start()
     return service
   }
 
@@ -96,7 +118,7 @@ class Service {
   ): Promise<Answer> {
     const { method = 'GET', headers = {}, body } = options
     return new Promise((resolve, reject) => {
-      const asking = request(`${this.#url}${path}`, { method, headers, agent: false }, (response) => {
+      const asking = request(`${this.url}${path}`, { method, headers, agent: false }, (response) => {
         let text = ''
         response.setEncoding('utf8').on('data', (chunk) => {
           text += chunk
@@ -543,6 +565,7 @@ describe('GET /xmpp/status/<jid>', () => {
       ['an array', [ALICE], [400], 101],
       ['no jids', {}, [400], 101],
       ['jids that are no array', { jids: ALICE }, [400], 101],
+      ['too many of whatever', { jids: Array.from({ length: BATCH + 1 }, () => 1) }, [413], 104],
       ['a number among the jids', { jids: [ALICE, 5] }, [400], 101],
       ['null among the jids', { jids: [null] }, [400], 101],
       ['a body of 3 MB', { jids: ['x'.repeat(3_000_000)] }, [413], 103],
@@ -550,6 +573,57 @@ describe('GET /xmpp/status/<jid>', () => {
     for (const [what, body, statuses, errno] of bad) {
       it(`refuses ${what}`, () => fault(service.post(body), statuses, errno))
     }
+
+    it('gives others their turn in the middle of one with long JIDs', async () => {
+      let turn = 0
+      let ended = false
+      const change = () => {
+        service.board.put(ALICE, 'phone', presence({ text: String(++turn) }))
+        if (!ended) service.turns.take(change)
+      }
+      change()
+      const long = Array.from({ length: 30 }, () => `${'É'.repeat(330)}@open.example`)
+      const { body } = await service.post({ jids: [ALICE, ...long, ALICE, ...long, ALICE] })
+      ended = true
+      const texts = JSON.parse(body).presences.flatMap(({ text }: { text?: string }) => text ?? [])
+      assert.equal(new Set(texts).size, 3, texts.join())
+    })
+
+    describe('with no more memory for batches', () => {
+      const packed = gzipSync('{"jids":[]}')
+      // What is packed counts as the most that it may unpack to, 1.1 MB, of 64 MiB.
+      const ALL = 61
+
+      function begin(body: Buffer) {
+        const { hostname, port } = new URL(service.url)
+        const socket = connect(Number(port), hostname).on('error', () => {})
+        socket.write('POST /xmpp/status HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n')
+        socket.write(`Content-Length: ${packed.length}\r\n\r\n`)
+        socket.write(body)
+        return socket
+      }
+      const answers = async (status: number) => {
+        const answer = await service.post(packed, { 'content-encoding': 'gzip' })
+        return answer.status === status
+      }
+
+      it('takes one again when those who were still sending are gone', async () => {
+        const sockets = Array.from({ length: ALL }, () => begin(packed.subarray(0, -5)))
+        await until(() => answers(429))
+        for (const socket of sockets) socket.destroy()
+        await until(() => answers(200))
+      })
+
+      it('takes none while some wait for their turn whose clients are gone', async () => {
+        service.turns.holds = true
+        const sockets = Array.from({ length: ALL }, () => begin(packed))
+        await until(() => answers(429))
+        for (const socket of sockets) socket.resetAndDestroy()
+        for (let i = 0; i < 5; i++) assert(await answers(429))
+        service.turns.release()
+        await until(() => answers(200))
+      })
+    })
 
     it('refuses a small body that unpacks to a large one', async () => {
       const bomb = gzipSync(JSON.stringify({ jids: ['x'.repeat(50_000_000)] }))
