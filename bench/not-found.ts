@@ -1,4 +1,5 @@
-import { Agent, get } from 'node:http'
+import { Agent } from 'node:http'
+import { timedGet } from '../test/support/timed-get.js'
 import { BenchGateway, CLOSED_DOMAIN } from './support/bench-gateway.js'
 import type { Effort } from './support/effort.js'
 import type { Figure } from './support/figure.js'
@@ -49,13 +50,9 @@ function number(): number {
   return Math.floor(Math.random() * USERS)
 }
 
-/** In ms, from the request to the end of its answer. */
-function timed(url: string, agent: Agent): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const begin = performance.now()
-    get(url, { agent }, (response) => {
-      if (response.statusCode !== 404) reject(new Error(`${url} was answered ${response.statusCode}`))
-      response.resume().once('end', () => resolve(performance.now() - begin))
-    }).once('error', reject)
-  })
+/** In ms. */
+async function timed(url: string, agent: Agent): Promise<number> {
+  const { status, ms } = await timedGet(url, { agent })
+  if (status !== 404) throw new Error(`${url} was answered ${status}`)
+  return ms
 }

@@ -1,7 +1,7 @@
-import { Agent, get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Child } from '../test/support/child.js'
 import { openConnections } from '../test/support/open-connections.js'
+import { OrdinaryReader } from '../test/support/ordinary-reader.js'
 import { until } from '../test/support/until.js'
 import { BenchGateway } from './support/bench-gateway.js'
 import type { Effort } from './support/effort.js'
@@ -14,7 +14,6 @@ import { withParts } from './support/with-parts.js'
 const USERS = 1000
 const CONNECTIONS = { full: 1000, short: 200 }
 const SECONDS = { full: 10, short: 4 }
-const PAUSE_MS = 5
 const MOST_SECONDS = 60
 
 /** slowhttptest's ways: headers and bodies a bit each 2 s; answers read 5 bytes a second through a window of 10 to 20. */
@@ -82,23 +81,9 @@ async function secondsUntilGone(port: number, connections: number, begin: number
 
 /** In ms. */
 async function waits(url: string, seconds: number): Promise<number[]> {
-  const kept = new Agent({ keepAlive: true, maxSockets: 1 })
-  const samples: number[] = []
-  for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
-    const begin = performance.now()
-    await ask(url, samples.length % 2 === 0 ? kept : false)
-    samples.push(performance.now() - begin)
-    await sleep(PAUSE_MS)
-  }
-  kept.destroy()
-  return samples
-}
-
-function ask(url: string, agent: Agent | false): Promise<void> {
-  return new Promise((resolve, reject) => {
-    get(url, { agent }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`${url} was answered ${response.statusCode}`))
-      response.resume().once('end', resolve)
-    }).once('error', reject)
-  })
+  const reader = new OrdinaryReader(url)
+  await sleep(seconds * 1000)
+  await reader.stop()
+  if (reader.failures.length > 0) throw new Error(`${url} was answered ${reader.failures[0]}`)
+  return reader.waits
 }

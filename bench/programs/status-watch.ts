@@ -1,7 +1,7 @@
 // Asks for random users at a steady pace, whatever the answers take, and tells how long they took.
-import { once } from 'node:events'
-import { Agent, get } from 'node:http'
+import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { timedGet } from '../../test/support/timed-get.js'
 import { answerCalls } from '../support/answer-calls.js'
 import { SYNTHETIC_DOMAIN } from '../support/synthetic-presence.js'
 
@@ -38,9 +38,7 @@ async function watch(statusUrl: string, users: number): Promise<number[]> {
 }
 
 async function ask(url: string): Promise<number> {
-  const begin = performance.now()
-  const [response] = await once(get(url, { agent }), 'response')
-  if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}`)
-  for await (const _ of response);
-  return performance.now() - begin
+  const { status, ms } = await timedGet(url, { agent })
+  if (status !== 200) throw new Error(`${url} answered ${status}`)
+  return ms
 }

@@ -1,13 +1,14 @@
-import { Agent, get } from 'node:http'
+import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { timedGet } from './timed-get.js'
 
 const PAUSE_MS = 5
 const PATIENCE_MS = 30_000
 
 /** Asks for the same page again and again, over a kept and a fresh connection in turn, until it is stopped. */
 export class OrdinaryReader {
-  /** How many answers were 200. */
-  answers = 0
+  /** ms that each answer took which was 200. */
+  readonly waits: number[] = []
   /** What else came. */
   readonly failures: string[] = []
   readonly #url: string
@@ -20,6 +21,10 @@ export class OrdinaryReader {
     this.#ended = this.#read()
   }
 
+  get answers(): number {
+    return this.waits.length
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#ended
@@ -29,8 +34,8 @@ export class OrdinaryReader {
   async #read(): Promise<void> {
     for (let turn = 0; !this.#stopped; turn++) {
       try {
-        const status = await this.#ask(turn % 2 === 0)
-        if (status === 200) this.answers++
+        const { status, ms } = await this.#ask(turn % 2 === 0)
+        if (status === 200) this.waits.push(ms)
         else this.failures.push(String(status))
       } catch (error) {
         this.failures.push(String(error))
@@ -39,16 +44,13 @@ export class OrdinaryReader {
     }
   }
 
-  #ask(onKept: boolean): Promise<number | undefined> {
-    return new Promise((resolve, reject) => {
-      const signal = AbortSignal.timeout(PATIENCE_MS)
-      get(this.#url, { agent: onKept ? this.#kept : false, signal }, (response) => {
-        response.resume().once('end', () => resolve(response.statusCode))
-      }).once('error', (error: NodeJS.ErrnoException) => {
-        // The server may close a connection that was kept just as it is used again (RFC 9112 §9.3.1): ask again.
-        if (onKept && error.code === 'ECONNRESET') resolve(this.#ask(false))
-        else reject(error)
-      })
-    })
+  async #ask(onKept: boolean): ReturnType<typeof timedGet> {
+    try {
+      return await timedGet(this.#url, { agent: onKept && this.#kept, signal: AbortSignal.timeout(PATIENCE_MS) })
+    } catch (error) {
+      // The server may close a connection that was kept just as it is used again (RFC 9112 §9.3.1): ask again.
+      if (onKept && (error as NodeJS.ErrnoException).code === 'ECONNRESET') return this.#ask(false)
+      throw error
+    }
   }
 }
