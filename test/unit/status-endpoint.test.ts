@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { request } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { createApplication } from '../../src/http/application.js'
 import { HttpServer } from '../../src/http/http-server.js'
@@ -591,37 +592,45 @@ describe('GET /xmpp/status/<jid>', () => {
 
     describe('with no more memory for batches', () => {
       const packed = gzipSync('{"jids":[]}')
-      // What is packed counts as the most that it may unpack to, 1.1 MB, of 64 MiB.
-      const ALL = 61
+      // What is packed or comes in chunks counts as the most that it may be, 1.1 MB, of 64 MiB.
+      const MORE_THAN_ALL = 65
 
-      function begin(body: Buffer) {
+      /** As many as are taken have begun with this when one more is refused. */
+      async function fill(headers: string, body: string | Buffer): Promise<Socket[]> {
         const { hostname, port } = new URL(service.url)
-        const socket = connect(Number(port), hostname).on('error', () => {})
-        socket.write('POST /xmpp/status HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n')
-        socket.write(`Content-Length: ${packed.length}\r\n\r\n`)
-        socket.write(body)
-        return socket
+        const sockets = Array.from({ length: MORE_THAN_ALL }, () => {
+          const socket = connect(Number(port), hostname).on('error', () => {})
+          // In one piece: whoever is taken has sent all of it.
+          socket.write(
+            Buffer.concat([Buffer.from(`POST /xmpp/status HTTP/1.1\r\nHost: x\r\n${headers}\r\n`), Buffer.from(body)]),
+          )
+          return socket
+        })
+        const [answer] = await Promise.race(sockets.map((socket) => once(socket, 'data')))
+        assert.match(String(answer), /^HTTP\/1\.1 429/)
+        return sockets
       }
-      const answers = async (status: number) => {
+      const isAnswered = async (status: number) => {
         const answer = await service.post(packed, { 'content-encoding': 'gzip' })
         return answer.status === status
       }
 
       it('takes one again when those who were still sending are gone', async () => {
-        const sockets = Array.from({ length: ALL }, () => begin(packed.subarray(0, -5)))
-        await until(() => answers(429))
-        for (const socket of sockets) socket.destroy()
-        await until(() => answers(200))
+        for (const socket of await fill(
+          `Content-Encoding: gzip\r\nContent-Length: ${packed.length}\r\n`,
+          packed.subarray(0, -5),
+        ))
+          socket.destroy()
+        await until(() => isAnswered(200))
       })
 
       it('takes none while some wait for their turn whose clients are gone', async () => {
         service.turns.holds = true
-        const sockets = Array.from({ length: ALL }, () => begin(packed))
-        await until(() => answers(429))
-        for (const socket of sockets) socket.resetAndDestroy()
-        for (let i = 0; i < 5; i++) assert(await answers(429))
+        for (const socket of await fill('Transfer-Encoding: chunked\r\n', 'b\r\n{"jids":[]}\r\n0\r\n\r\n'))
+          socket.resetAndDestroy()
+        for (let i = 0; i < 5; i++) assert(await isAnswered(429))
         service.turns.release()
-        await until(() => answers(200))
+        await until(() => isAnswered(200))
       })
     })
 
