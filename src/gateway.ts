@@ -21,6 +21,7 @@ import { Subscriptions } from './presence/subscriptions.js'
 import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
+import { VERSION } from './version.js'
 import { ComponentLink } from './xmpp/component-link.js'
 import { ComponentLock } from './xmpp/component-lock.js'
 import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
@@ -32,7 +33,6 @@ import { StanzaRouter } from './xmpp/stanza-router.js'
 import { SubscriptionSource, type SubscriptionSourceHandler } from './xmpp/subscription-source.js'
 import { streamBounds } from './xmpp/xml-stream-reader.js'
 
-export const VERSION = '0.1.0'
 const FORGET_EVERY_MS = 3_600_000
 const RETRY_SAVING_MS = 5000
 const CHECK_STORAGE_MS = 1000

@@ -1,5 +1,5 @@
 import { ConfigError } from '../config.js'
-import { VERSION } from '../gateway.js'
+import { VERSION } from '../version.js'
 import { backup } from './backup.js'
 import { check } from './check.js'
 import { type Command, type Terminal, UsageError } from './command.js'

@@ -1,7 +1,5 @@
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../config.js'
-import { Gateway } from '../gateway.js'
-import { createLog } from '../ops/log.js'
 import { systemClock } from '../ops/system-clock.js'
 import type { Command } from './command.js'
 import { CONFIG_HELP, CONFIG_OPTION } from './options.js'
@@ -15,6 +13,8 @@ export const start: Command = {
   async run(args, { pid, stop }) {
     const { values } = parseArgs({ args: [...args], options: CONFIG_OPTION })
     const { config, warnings } = loadConfig(values.config)
+    // Half of what there is to load, which no other command needs.
+    const [{ Gateway }, { createLog }] = await Promise.all([import('../gateway.js'), import('../ops/log.js')])
     const log = createLog()
     for (const warning of warnings) log.warn(warning)
     const gateway = new Gateway(config, log, systemClock, pid)

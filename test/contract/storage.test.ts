@@ -222,7 +222,7 @@ describe('Storage', () => {
     await untilRecovered()
     assert.equal(events.length, 2)
     assert.match(events[0] ?? '', /^failed: this is no database, or a damaged one/)
-    const kept = /was written anew from memory; the damaged one is kept as (gateway\.db\.damaged-\d{8}T\d{6}Z)$/
+    const kept = /was written anew from memory; the damaged one is kept as (gateway\.db\.damaged-\d{8}T\d{6}\.\d{3}Z)$/
     assert(readdirSync(directory).includes(kept.exec(events[1] ?? '')?.[1] ?? ''), events[1])
     assert.equal(readFileSync(`${file}.damaged`, 'utf8'), 'from earlier')
     assert.deepEqual(rowsOf(directory), before)
