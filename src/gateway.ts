@@ -113,8 +113,7 @@ export class Gateway {
     const boardLimits = { resources: limits.resources, staleAfterMs: xmpp.staleAfter }
     let knownUntil = await storage.presences.knownUntil()
     const board = new PresenceBoard(clock, boardLimits, knownUntil)
-    // Storage itself says when storing fails.
-    const writer = new PresenceWriter(board, storage.presences, clock, { failed: () => {}, recovered: () => {} })
+    const writer = new PresenceWriter(board, storage.presences, clock)
     await writer.load((domain) => domains.has(domain))
     // Known, though perhaps never seen: who chose for herself, and who let us see her; never who took that back.
     const chosen = [...publications.chosen().keys()].filter((user) => !subscribers.hasRefused(user))

@@ -25,7 +25,7 @@ export function parseStatusTarget(encoded: string, domains: Domains): StatusTarg
   if (whole.fault === undefined && domains.has(whole.domain)) return target(whole, null)
   const suffix = (SUFFIX.exec(text)?.[1] ?? null) as StatusFormat | null
   // A public link; none is given out that does not answer.
-  if (/^~[^/@]/.test(text) && !/[/@]/.test(text)) return { kind: 'nobody', suffix }
+  if (/^~[^/@]+$/.test(text)) return { kind: 'nobody', suffix }
   return target(suffix === null ? whole : parseUserInput(text.slice(0, -suffix.length - 1)), suffix)
 }
 

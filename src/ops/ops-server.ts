@@ -16,7 +16,8 @@ export class OpsServer {
     this.#address = address
     this.#readiness = readiness
     this.#registry = registry
-    this.#server = createServer((request, response) => {
+    // Node looks each half minute by itself, and the limits below would be as late.
+    this.#server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
       this.#handle(request, response).catch(() => response.destroy())
     })
     this.#server.headersTimeout = 10_000

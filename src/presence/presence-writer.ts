@@ -3,13 +3,6 @@ import { type BareJid, domainOf } from './jid.js'
 import type { PresenceBoard } from './presence-board.js'
 import type { PresenceStore } from './presence-store.js'
 
-export interface WriterObserver {
-  /** Once when storing begins to fail; everything unsaved is kept and tried again. */
-  failed(error: unknown): void
-  /** Once when it works again and nothing is waiting. */
-  recovered(): void
-}
-
 // One batch a tick: what one tick collects is lost by a kill in it.
 const TICK_MS = 5
 const USERS_PER_BATCH = 2000
@@ -36,7 +29,6 @@ export class PresenceWriter {
   readonly #board: PresenceBoard
   readonly #store: PresenceStore
   readonly #clock: Clock
-  readonly #observer: WriterObserver
   #waiting = new Set<BareJid>()
   /** Not folded yet, the oldest first. */
   readonly #batches = new Map<number, Batch>()
@@ -48,13 +40,13 @@ export class PresenceWriter {
   #unlisten: () => void = () => {}
   #stopped = false
 
-  constructor(board: PresenceBoard, store: PresenceStore, clock: Clock, observer: WriterObserver) {
+  constructor(board: PresenceBoard, store: PresenceStore, clock: Clock) {
     this.#board = board
     this.#store = store
     this.#clock = clock
-    this.#observer = observer
   }
 
+  /** From the first failure until all is stored again; everything unsaved is kept and tried again. */
   get failing(): boolean {
     return this.#retryMs > 0
   }
@@ -100,12 +92,10 @@ export class PresenceWriter {
     this.#writeNext().then(
       () => {
         this.#timer = this.#waiting.size > 0 ? this.#later(TICK_MS) : null
-        if (this.#retryMs === 0 || this.#waiting.size > 0) return
-        this.#retryMs = 0
-        this.#observer.recovered()
+        if (this.#waiting.size === 0) this.#retryMs = 0
       },
-      (error: unknown) => {
-        if (this.#retryMs === 0) this.#observer.failed(error)
+      // Whoever stores says why.
+      () => {
         this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2 || FIRST_RETRY_MS)
         this.#timer = this.#later(this.#retryMs)
       },

@@ -1,17 +1,12 @@
-import type { Domains } from '../presence/domains.js'
 import type { Mark } from '../presence/eras.js'
 import type { BareJid } from '../presence/jid.js'
-import type { PresenceBoard } from '../presence/presence-board.js'
 import { fence } from './fence.js'
-import type { Link } from './link.js'
+import type { PingParts } from './ping-unheard.js'
 import { presence } from './stanzas.js'
 import type { SubscriptionSource } from './subscription-source.js'
 import type { Uptime } from './uptime.js'
 
-export interface ProbeParts {
-  readonly link: Link
-  readonly board: PresenceBoard
-  readonly domains: Domains
+export interface ProbeParts extends PingParts {
   readonly subscriptions: SubscriptionSource
 }
 

@@ -51,7 +51,7 @@ if (what === 'lock') {
 async function everything(): Promise<void> {
   const storage = new Storage(directory, { failed: acknowledged, recovered: () => {} })
   const board = new PresenceBoard(systemClock, { resources: 32, staleAfterMs: 60_000 })
-  const writer = new PresenceWriter(board, storage.presences, systemClock, { failed: () => {}, recovered: () => {} })
+  const writer = new PresenceWriter(board, storage.presences, systemClock)
   board.linkUp()
   writer.start()
   for (let n = Number(from); ; n++) {
