@@ -20,7 +20,7 @@ const reader = new XmlStreamReader(
   {
     opened: () => {},
     element: (stanza) => {
-      const said = parsePresence(stanza, systemClock.now(), TEXT_LIMIT)
+      const said = parsePresence(stanza, systemClock, TEXT_LIMIT)
       if (said?.kind !== 'available' || !domains.has(said.from.domain)) throw new Error('not what was sent')
       board.put(said.from.bare, said.from.resource ?? '', said.presence)
     },

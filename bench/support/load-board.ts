@@ -13,7 +13,7 @@ export function loadBoard(board: PresenceBoard, users: number, device?: string):
     {
       opened: () => {},
       element: (stanza) => {
-        const said = parsePresence(stanza, systemClock.now(), TEXT_LIMIT)
+        const said = parsePresence(stanza, systemClock, TEXT_LIMIT)
         if (said?.kind === 'available') board.put(said.from.bare, said.from.resource ?? '', said.presence)
       },
       skipped: () => {},

@@ -16,11 +16,14 @@ export type ParsedJid =
 
 // RFC 7622 §3.1: 1 to 1,023 octets for each part.
 const MAX_PART_BYTES = 1023
+const AT = 0x40
 // RFC 1035 §2.3.4, as text. What is longer takes long to turn into A-labels, and those are longer still.
 const MAX_DNS_NAME = 253
 // RFC 7622 §3.3.1 forbids " & ' / : < > @ in a local part; white space and controls are in no PRECIS identifier class.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what is refused here.
 const FORBIDDEN_IN_LOCAL = /["&'/:<>@\s\u0000-\u001f\u007f-\u009f\ufffe\uffff]|\p{Cs}/u
+// Nothing in it to fold, its lengths apart.
+const PLAIN_FULL = /^[a-z0-9._~!#$%()*+,;=?[\\\]^`{|}-]+@[a-z0-9._-]+\/[ -~]+$/
 const PLAIN_LOCAL = /^[a-z0-9._~!#$%()*+,;=?[\\\]^`{|}-]+$/
 // Capitals whose lower case nodeprep (Unicode 3.2) and every version since agree upon: Latin, Greek, Cyrillic, Armenian,
 // Deseret. Between them are small letters, which stay. U+04C0 had no small letter then.
@@ -108,6 +111,9 @@ export interface FullJid {
  */
 export function parseStanzaJid(from: string): FullJid | null {
   const slash = from.indexOf('/')
+  if (lastDomain !== null && endsInDomain(from, slash, lastDomain) && PLAIN_FULL.test(from)) {
+    return { bare: from.slice(0, slash) as BareJid, domain: lastDomain, resource: from.slice(slash + 1) }
+  }
   const address = slash < 0 ? from : from.slice(0, slash)
   const at = address.indexOf('@')
   if (at < 1 || slash === from.length - 1) return null
@@ -116,9 +122,14 @@ export function parseStanzaJid(from: string): FullJid | null {
   const resource = slash < 0 ? null : normaliseResource(from.slice(slash + 1))
   // The key of the bare JID.
   if (resource === '') return null
-  if (written === lastDomain && isPlainLocal(local)) return { bare: address as BareJid, domain: lastDomain, resource }
   const parsed = parseBareJid(local, written)
   return parsed.fault === undefined ? { bare: parsed.jid, domain: parsed.domain, resource } : null
+}
+
+/** Whether `@` and that domain stand before the slash, after a local part that is not too long. */
+function endsInDomain(from: string, slash: number, domain: string): boolean {
+  const at = slash - domain.length - 1
+  return at > 0 && at <= MAX_PART_BYTES && from.charCodeAt(at) === AT && from.startsWith(domain, at + 1)
 }
 
 /** Whether two JIDs as a server writes them are one user's same resource. */

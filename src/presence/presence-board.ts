@@ -5,8 +5,8 @@ import { BEFORE_ALL, Eras, type Mark } from './eras.js'
 import { type BareJid, domainOf } from './jid.js'
 import type { AvailableShow, Freshness, ResourcePresence, Show, UserPresence } from './presence.js'
 import type { StoredPresence } from './presence-store.js'
-import { electWinner, findResource, updateResource, withinLimit, withoutResource } from './resource.js'
-import { newUser, type User } from './user.js'
+import { electWinner, findResource, type Resource, updateResource, withinLimit, withoutResource } from './resource.js'
+import { type Look, lookOf, NO_TIME, newUser, storedPresence, timeOf, type User } from './user.js'
 
 export interface BoardLimits {
   /** Per user; at the limit the least recently changed one is dropped. */
@@ -61,53 +61,40 @@ export class PresenceBoard {
     const user = this.#ensure(stored.user)
     const { show, text } = stored
     user.covered = BEFORE_ALL
-    this.#counts[user.show]--
+    this.#counts[user.shown.show]--
     this.#counts[show]++
-    user.show = show
-    user.text = text
-    user.since = stored.idleSince ?? stored.shownSince
     user.resources = null
-    if (show === 'offline') return
-    const shownSince = stored.shownSince ?? this.#clock.now()
-    user.since ??= shownSince
+    if (show === 'offline') {
+      user.shown = { show, text, shownSince: stored.idleSince ?? stored.shownSince ?? NO_TIME, idleSince: null }
+      return
+    }
     user.resources = {
       name: stored.resource ?? '',
       show,
       text,
       priority: stored.priority,
-      shownSince,
+      shownSince: stored.shownSince ?? this.#clock.now(),
       idleSince: stored.idleSince,
       changed: 0,
       heard: BEFORE_ALL,
       next: null,
     }
+    user.shown = user.resources
   }
 
-  /** What a restart needs to know of her. */
   stored(jid: BareJid): StoredPresence {
-    const user = this.#find(jid)
-    const winner = electWinner(user?.resources ?? null)
-    if (!winner) {
-      const { show = 'unknown', text = null, since = null } = user ?? {}
-      return { user: jid, show, text, shownSince: since, idleSince: null, resource: null, priority: 0 }
-    }
-    const { show, text, shownSince, idleSince, name, priority } = winner
-    return { user: jid, show, text, shownSince, idleSince, resource: name, priority }
+    return storedPresence(jid, this.#find(jid))
   }
 
-  /** She was stored in that batch. Returns the one in which she was before, 0: none that the board knows of. */
-  storedIn(jid: BareJid, batch: number): number {
-    const user = this.#find(jid)
-    if (!user) return 0
-    const before = user.batch
-    user.batch = batch
-    return before
+  /** For who keeps account of her beside the board; undefined: nobody has heard of her. */
+  user(jid: BareJid): User | undefined {
+    return this.#find(jid)
   }
 
   /** Whether she is in no later batch, as far as the board knows. */
   isLastIn(jid: BareJid, batch: number): boolean {
     const last = this.#find(jid)?.batch
-    return last === undefined || last === 0 || last === batch
+    return !last || last === batch
   }
 
   get size(): number {
@@ -153,6 +140,7 @@ export class PresenceBoard {
   /** A resource said what it is. */
   put(jid: BareJid, name: string, said: ResourcePresence): void {
     const user = this.#ensure(jid)
+    const before = lookOf(user.shown)
     const now = this.#clock.now()
     const saidAt = Math.min(said.stampedAt ?? now, now)
     const priority = Math.trunc(Math.max(-128, Math.min(127, said.priority)))
@@ -178,7 +166,7 @@ export class PresenceBoard {
       if (updateResource(resource, said, priority, saidAt, now)) resource.changed = ++this.#order
     }
     this.#cover(user)
-    this.#elect(user)
+    this.#elect(user, user.resources ?? resource, before)
   }
 
   /** Whether it said just that much itself on the present link. */
@@ -206,16 +194,17 @@ export class PresenceBoard {
     // That all of her is gone says nothing of somebody whom nobody knows.
     const user = name === null ? this.#find(jid) : this.#ensure(jid)
     if (!user) return
+    const before = lookOf(user.shown)
     const wasOffline = user.resources === null
     user.resources = name === null ? null : withoutResource(user.resources, name)
     this.#cover(user)
-    if (user.resources !== null) return this.#elect(user)
+    if (user.resources !== null) return this.#elect(user, user.resources, before)
     // She came and went unseen, or was never seen before. A bare "unavailable" without a stamp only says that she is not there,
     // not since when.
-    const unseen = at !== null ? at > (user.since ?? -1) : user.since === null && name !== null
+    const unseen = at !== null ? at > before.since : before.since === NO_TIME && name !== null
     if (wasOffline && !unseen) return
     const now = this.#clock.now()
-    this.#show(user, 'offline', text && detached(text), Math.min(at ?? now, now))
+    this.#part(user, text && detached(text), Math.min(at ?? now, now), before)
   }
 
   /** Proof: what was not heard since the mark is not there. She is covered. Without effect if the link was lost since. */
@@ -250,16 +239,17 @@ export class PresenceBoard {
   forget(jid: BareJid): void {
     const user = this.#find(jid)
     if (!user) return
-    this.#counts[user.show]--
+    this.#counts[user.shown.show]--
     user.domain.users.delete(jid)
-    this.#tell(user, user.show, 'unknown')
+    this.#tell(user, user.shown.show, 'unknown')
   }
 
   /** Everybody offline since before `time` (ms since 1970). Users of whom no time is known are not among them. */
   *offlineSinceBefore(time: number): Generator<BareJid> {
     for (const { users } of this.#domains.values()) {
       for (const user of users.values()) {
-        if (user.show === 'offline' && user.since !== null && user.since < time) yield user.jid
+        const { show, shownSince } = user.shown
+        if (show === 'offline' && shownSince !== NO_TIME && shownSince < time) yield user.jid
       }
     }
   }
@@ -271,7 +261,8 @@ export class PresenceBoard {
     if (!domain || !user) return null
     const freshness = domain.freshnessOf(user)
     if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
-    return { show: user.show, text: user.text, since: user.since, freshness }
+    const { show, text, since } = lookOf(user.shown)
+    return { show, text, since: timeOf(since), freshness }
   }
 
   /** Names of her resources that were not heard since the mark. */
@@ -298,11 +289,12 @@ export class PresenceBoard {
   }
 
   #settle(user: User, since: Mark): void {
-    const before = user.resources
-    for (let r = before; r; r = r.next) if (r.heard < since) user.resources = withoutResource(user.resources, r.name)
+    const before = lookOf(user.shown)
+    for (let r = user.resources; r; r = r.next)
+      if (r.heard < since) user.resources = withoutResource(user.resources, r.name)
     user.covered = this.#mark
-    if (user.resources) this.#elect(user)
-    else if (before) this.#show(user, 'offline', null, this.#clock.now())
+    if (user.resources) this.#elect(user, user.resources, before)
+    else if (before.show !== 'offline') this.#part(user, null, this.#clock.now(), before)
   }
 
   /** After something was heard of her: covered, if nothing older than this link is left. */
@@ -315,20 +307,23 @@ export class PresenceBoard {
     }
   }
 
-  #elect(user: User): void {
-    const winner = electWinner(user.resources)
-    if (winner) this.#show(user, winner.show, winner.text, winner.idleSince ?? winner.shownSince)
+  #elect(user: User, first: Resource, before: Look): void {
+    const winner = electWinner(first)
+    if (user.shown !== winner) user.shown = winner
+    this.#compare(user, before)
   }
 
-  #show(user: User, show: AvailableShow | 'offline', text: string | null, since: number): void {
-    const before = user.show
-    if (before === show && user.text === text && user.since === since) return
-    user.show = show
-    user.text = text
-    user.since = since
-    this.#counts[before]--
+  #part(user: User, text: string | null, shownSince: number, before: Look): void {
+    user.shown = { show: 'offline', text, shownSince, idleSince: null }
+    this.#compare(user, before)
+  }
+
+  #compare(user: User, before: Look): void {
+    const { show, text, since } = lookOf(user.shown)
+    if (before.show === show && before.text === text && before.since === since) return
+    this.#counts[before.show]--
     this.#counts[show]++
-    this.#tell(user, before, show)
+    this.#tell(user, before.show, show)
   }
 
   #tell(user: User, before: Show, after: Show): void {

@@ -2,6 +2,7 @@ import type { Clock, Timer } from './clock.js'
 import { type BareJid, domainOf } from './jid.js'
 import type { PresenceBoard } from './presence-board.js'
 import type { PresenceStore } from './presence-store.js'
+import { storedPresence, type User } from './user.js'
 
 // One batch a tick: what one tick collects is lost by a kill in it.
 const TICK_MS = 5
@@ -60,7 +61,7 @@ export class PresenceWriter {
   async load(isServed: (domain: string) => boolean): Promise<void> {
     for (const { batch, presence } of await this.#store.changes()) {
       if (isServed(domainOf(presence.user))) this.#board.load(presence)
-      if (batch > 0) this.#log(batch, [presence.user])
+      if (batch > 0) this.#log(batch, [this.#board.user(presence.user)])
     }
   }
 
@@ -114,32 +115,36 @@ export class PresenceWriter {
   }
 
   async #write(): Promise<void> {
-    const users: BareJid[] = []
-    for (const user of this.#waiting) {
-      users.push(user)
-      if (users.length === USERS_PER_BATCH) break
+    const jids: BareJid[] = []
+    for (const jid of this.#waiting) {
+      jids.push(jid)
+      if (jids.length === USERS_PER_BATCH) break
     }
-    if (users.length > 0) await this.#append(users)
+    if (jids.length > 0) await this.#append(jids)
     await this.#fold()
   }
 
-  async #append(users: readonly BareJid[]): Promise<void> {
-    const presences = users.map((user) => this.#board.stored(user))
-    for (const user of users) this.#waiting.delete(user)
+  async #append(jids: readonly BareJid[]): Promise<void> {
+    const users = jids.map((jid) => this.#board.user(jid))
+    const presences = users.map((user, i) => storedPresence(jids[i] as BareJid, user))
+    for (const jid of jids) this.#waiting.delete(jid)
     try {
       this.#log(await this.#store.append(presences), users)
     } catch (error) {
-      for (const user of users) this.#waiting.add(user)
+      for (const jid of jids) this.#waiting.add(jid)
       throw error
     }
   }
 
-  #log(batch: number, users: readonly BareJid[]): void {
+  /** Who was forgotten is undefined. */
+  #log(batch: number, users: readonly (User | undefined)[]): void {
     const { count = 0, living = 0 } = this.#batches.get(batch) ?? {}
     this.#batches.set(batch, { count: count + users.length, living: living + users.length })
     this.#logged += users.length
     for (const user of users) {
-      const before = this.#batches.get(this.#board.storedIn(user, batch))
+      if (!user) continue
+      const before = this.#batches.get(user.batch)
+      user.batch = batch
       if (before) before.living--
     }
   }

@@ -8,6 +8,14 @@ export type Freshness = 'live' | 'stale' | 'unknown'
 
 export const SHOWS: readonly Show[] = ['chat', 'online', 'away', 'xa', 'dnd', 'offline', 'unknown']
 
+// A word that was cut out of what was read is a string of its own, in each user who said it.
+const BY_WORD: ReadonlyMap<string, Show> = new Map(SHOWS.map((show) => [show, show]))
+
+/** The one string of that show, for a word that was read. */
+export function showOf(word: string): Show | undefined {
+  return BY_WORD.get(word)
+}
+
 const STATUS: Readonly<Record<Show, Status>> = {
   chat: 'online',
   online: 'online',
@@ -45,9 +53,12 @@ export interface UserPresence {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 §2.2 leaves them out.
 const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g
 
+const PRINTABLE_ASCII = /^[ -~]*$/
+
 /** The first `limit` code points, without what XML 1.0 cannot carry; null for nothing. */
 export function cutText(text: string | null, limit: number): string | null {
   if (text === null || text === '') return null
+  if (text.length <= limit && PRINTABLE_ASCII.test(text)) return text
   let cut = text.toWellFormed().replace(NOT_XML, '')
   if (cut.length > limit)
     cut = Array.from(cut.slice(0, limit * 2))

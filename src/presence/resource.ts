@@ -46,9 +46,9 @@ function beats(a: Resource, b: Resource): boolean {
   return a.changed > b.changed
 }
 
-export function electWinner(first: Resource | null): Resource | null {
+export function electWinner(first: Resource): Resource {
   let winner = first
-  for (let r = first?.next ?? null; r; r = r.next) if (winner && beats(r, winner)) winner = r
+  for (let r = first.next; r; r = r.next) if (beats(r, winner)) winner = r
   return winner
 }
 

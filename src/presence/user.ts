@@ -2,23 +2,64 @@ import type { DomainUsers } from './domain-users.js'
 import { type Mark, NEVER } from './eras.js'
 import type { BareJid } from './jid.js'
 import type { AvailableShow } from './presence.js'
+import type { StoredPresence } from './presence-store.js'
 import type { Resource } from './resource.js'
+
+/** Before every time: never known. */
+export const NO_TIME = -1
+
+/** Who is gone: since when, and her parting words. Fields as a resource has them. */
+export interface Parted {
+  readonly show: 'offline'
+  readonly text: string | null
+  /** ms since 1970, or NO_TIME */
+  readonly shownSince: number
+  readonly idleSince: null
+}
 
 /** One user on the board. Plain fields, since there are millions. */
 export interface User {
   readonly jid: BareJid
   readonly domain: DomainUsers
   resources: Resource | null
-  /** What the world sees of her: the winner's, or since when she is gone, and her parting words. */
-  show: AvailableShow | 'offline'
-  text: string | null
-  since: number | null
+  /** What the world sees of her: the winner of her resources itself, since a copy of it would have to be kept up with it. */
+  shown: Resource | Parted
   covered: Mark
   /** The batch in which she was stored last, 0: none. */
   batch: number
 }
 
+const NEVER_SEEN: Parted = { show: 'offline', text: null, shownSince: NO_TIME, idleSince: null }
+
 /** Nobody has seen her yet. */
 export function newUser(jid: BareJid, domain: DomainUsers): User {
-  return { jid, domain, resources: null, show: 'offline', text: null, since: null, covered: NEVER, batch: 0 }
+  return { jid, domain, resources: null, shown: NEVER_SEEN, covered: NEVER, batch: 0 }
+}
+
+/** null for NO_TIME. */
+export function timeOf(ms: number): number | null {
+  return ms === NO_TIME ? null : ms
+}
+
+/** What of a user others can tell from what they knew before. */
+export interface Look {
+  readonly show: AvailableShow | 'offline'
+  readonly text: string | null
+  /** ms since 1970, or NO_TIME */
+  readonly since: number
+}
+
+/** What a restart needs to know of her; undefined: nobody knows her. */
+export function storedPresence(jid: BareJid, user: User | undefined): StoredPresence {
+  const shown = user?.shown
+  if (!shown || shown.show === 'offline') {
+    const { show = 'unknown', text = null, shownSince = NO_TIME } = shown ?? {}
+    return { user: jid, show, text, shownSince: timeOf(shownSince), idleSince: null, resource: null, priority: 0 }
+  }
+  const { show, text, shownSince, idleSince, name, priority } = shown
+  return { user: jid, show, text, shownSince, idleSince, resource: name, priority }
+}
+
+export function lookOf({ show, text, shownSince, idleSince }: Resource | Parted): Look {
+  return { show, text, since: idleSince ?? shownSince }
 }

@@ -1,5 +1,6 @@
 import type { Statement } from 'better-sqlite3'
 import type { BareJid } from '../presence/jid.js'
+import { showOf } from '../presence/presence.js'
 import type { PresenceStore, StoredChange, StoredPresence } from '../presence/presence-store.js'
 import type { Database } from './database.js'
 
@@ -89,7 +90,7 @@ export class SqlitePresenceStore implements PresenceStore {
     for (const row of this.#database.prepare<[], Row>('SELECT * FROM presence').iterate()) {
       const presence = {
         user: row.user as BareJid,
-        show: row.show as StoredPresence['show'],
+        show: showOf(row.show) ?? 'unknown',
         text: row.text,
         shownSince: row.shown_since,
         idleSince: row.idle_since,

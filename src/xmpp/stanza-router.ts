@@ -69,7 +69,7 @@ export class StanzaRouter implements LinkHandler {
   }
 
   #presence(stanza: XmlElement): void {
-    const said = parsePresence(stanza, this.#clock.now(), this.#options.textLimit)
+    const said = parsePresence(stanza, this.#clock, this.#options.textLimit)
     if (!said) return this.#counter.dropped('meaningless')
     if (!this.#options.domains.has(said.from.domain)) return this.#counter.dropped('unserved')
     if (said.kind === 'available' || said.kind === 'unavailable') return this.#status(said)

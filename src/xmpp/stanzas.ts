@@ -1,6 +1,7 @@
 import { type Element, xml } from '@xmpp/component'
+import type { Clock } from '../presence/clock.js'
 import { type FullJid, parseStanzaJid } from '../presence/jid.js'
-import { type AvailableShow, cutText, type ResourcePresence } from '../presence/presence.js'
+import { cutText, type ResourcePresence, showOf } from '../presence/presence.js'
 import type { XmlElement } from './xml-element.js'
 
 export const NS = {
@@ -22,15 +23,13 @@ export type PresenceStanza =
   | { readonly kind: 'unavailable'; readonly from: FullJid; readonly text: string | null; readonly at: number | null }
   | { readonly kind: 'probe' | 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'; readonly from: FullJid }
 
-const SHOWS: ReadonlySet<string> = new Set<AvailableShow>(['chat', 'away', 'xa', 'dnd'])
-
-/** null: no user's presence, or an error. `now`: ms since 1970. */
-export function parsePresence(stanza: XmlElement, now: number, textLimit: number): PresenceStanza | null {
+/** null: no user's presence, or an error. */
+export function parsePresence(stanza: XmlElement, clock: Clock, textLimit: number): PresenceStanza | null {
   const from = parseStanzaJid(stanza.attrs.from ?? '')
   if (!from) return null
   switch (stanza.attrs.type) {
     case undefined:
-      return from.resource === null ? null : { kind: 'available', from, presence: available(stanza, now, textLimit) }
+      return from.resource === null ? null : { kind: 'available', from, presence: available(stanza, clock, textLimit) }
     case 'unavailable':
       return { kind: 'unavailable', from, text: statusText(stanza, textLimit), at: delayStamp(stanza) }
     case 'probe':
@@ -44,10 +43,10 @@ export function parsePresence(stanza: XmlElement, now: number, textLimit: number
   }
 }
 
-function available(stanza: XmlElement, now: number, textLimit: number): ResourcePresence {
+function available(stanza: XmlElement, clock: Clock, textLimit: number): ResourcePresence {
   // RFC 6121 §4.7.2.1: any other show is not conformant; the resource is available all the same.
-  const said = stanza.child('show')?.text.trim() ?? ''
-  const show = SHOWS.has(said) ? (said as AvailableShow) : 'online'
+  const said = showOf(stanza.child('show')?.text.trim() ?? 'online') ?? 'online'
+  const show = said === 'offline' || said === 'unknown' ? 'online' : said
   const priority = Number.parseInt(stanza.child('priority')?.text ?? '0', 10)
   const stampedAt = delayStamp(stanza)
   return {
@@ -55,7 +54,7 @@ function available(stanza: XmlElement, now: number, textLimit: number): Resource
     text: statusText(stanza, textLimit),
     priority: Number.isNaN(priority) ? 0 : priority,
     stampedAt,
-    idleSince: idleSince(stanza, stampedAt ?? now),
+    idleSince: idleSince(stanza, stampedAt, clock),
   }
 }
 
@@ -71,12 +70,13 @@ function statusText(stanza: XmlElement, limit: number): string | null {
 }
 
 /** XEP-0319, else XEP-0256 counted back from when the presence was set. */
-function idleSince(stanza: XmlElement, setAt: number): number | null {
+function idleSince(stanza: XmlElement, stampedAt: number | null, clock: Clock): number | null {
   const since = stanza.child('idle', NS.idle)?.attrs.since
   const idle = since === undefined ? null : parseDateTime(since)
   if (idle !== null) return idle
   const seconds = stanza.child('query', NS.last)?.attrs.seconds
-  return seconds !== undefined && /^\d{1,10}$/.test(seconds) ? Math.max(0, setAt - Number(seconds) * 1000) : null
+  if (seconds === undefined || !/^\d{1,10}$/.test(seconds)) return null
+  return Math.max(0, (stampedAt ?? clock.now()) - Number(seconds) * 1000)
 }
 
 function delayStamp(stanza: XmlElement): number | null {

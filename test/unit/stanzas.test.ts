@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { parsePresence, parsePrivileges } from '../../src/xmpp/stanzas.js'
+import { FakeClock } from './fake-clock.js'
 import { readStanza } from './read-xml.js'
 
 const NOW = Date.parse('2026-03-01T12:00:00.000Z')
+const CLOCK = new FakeClock(NOW)
 const LIMIT = 1024
 
 function parse(xml: string) {
-  return parsePresence(readStanza(xml), NOW, LIMIT)
+  return parsePresence(readStanza(xml), CLOCK, LIMIT)
 }
 
 function available(children: string) {
