@@ -76,6 +76,15 @@ const hostPort = () =>
 
 const section = <T extends z.ZodRawShape>(shape: T) => z.prefault(z.strictObject(shape), {} as never)
 
+export const DOMAIN_SCHEMA = z.strictObject({
+  publish: z.enum(['none', 'status', 'details']).default('none'),
+  roster: section({
+    upstream: z.string().default(''),
+    refreshUrl: urlOrNone().default(''),
+    refreshHost: z.string().default(''),
+  }),
+})
+
 /** Every key with its default; what it gives out has durations in ms, sizes in bytes, domains as A-labels. */
 export const SCHEMA = z.strictObject({
   http: section({
@@ -100,21 +109,7 @@ export const SCHEMA = z.strictObject({
     staleAfter: duration().prefault('15m'),
     ejabberdApi: urlOrNone().default(''),
   }),
-  domains: z
-    .record(
-      z.string(),
-      z.nullable(
-        z.strictObject({
-          publish: z.enum(['none', 'status', 'details']).default('none'),
-          roster: section({
-            upstream: z.string().default(''),
-            refreshUrl: urlOrNone().default(''),
-            refreshHost: z.string().default(''),
-          }),
-        }),
-      ),
-    )
-    .prefault({ localhost: {} }),
+  domains: z.record(z.string(), z.nullable(DOMAIN_SCHEMA)).prefault({ localhost: {} }),
   admins: z.array(jid()).default([]),
   storage: section({ directory: z.string().min(1).default('./data') }),
   roster: section({

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse as parseYaml, YAMLParseError } from 'yaml'
 import * as z from 'zod'
-import { SCHEMA } from './config-schema.js'
+import { DOMAIN_SCHEMA, SCHEMA } from './config-schema.js'
 import { normaliseDomain } from './presence/jid.js'
 
 /** Every fault of a configuration, each naming its key. */
@@ -22,6 +22,7 @@ export interface DomainConfig {
   /** In the spelling of the configuration, which must be the server's own. */
   readonly written: string
   readonly publish: 'none' | 'status' | 'details'
+  readonly roster: { readonly upstream: string; readonly refreshUrl: string; readonly refreshHost: string }
 }
 
 /** Durations in ms, sizes in bytes, domains as A-labels, `storage.directory` absolute. */
@@ -54,7 +55,8 @@ export function loadConfig(
       const name = normaliseDomain(written)
       if (name === null) faults.push(`domains: ${JSON.stringify(written)} is not a domain`)
       else if (served.has(name)) faults.push(`domains: ${JSON.stringify(written)} is there twice`)
-      else served.set(name, { written: written.toLowerCase().normalize('NFC'), publish: settings?.publish ?? 'none' })
+      else
+        served.set(name, { ...(settings ?? DOMAIN_SCHEMA.parse({})), written: written.toLowerCase().normalize('NFC') })
     }
     const directory = resolve(dirname(file), rest.data.storage.directory)
     const config: Config = { ...rest.data, domains: served, storage: { directory } }

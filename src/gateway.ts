@@ -1,9 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Config, controlSocket } from './config.js'
 import { GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
 import { bindError, HttpServer } from './http/http-server.js'
 import { PublicView } from './http/public-view.js'
+import { RosterEndpoint } from './http/roster-endpoint.js'
+import { RosterTokens } from './http/roster-tokens.js'
+import { type RosterRouteParts, rosterRoutes } from './http/routes/rosters.js'
 import { StatusEndpoint } from './http/status-endpoint.js'
 import { Turns } from './http/turns.js'
 import { ControlServer } from './ops/control-server.js'
@@ -18,6 +22,8 @@ import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
 import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
+import { Rosters } from './roster/rosters.js'
+import { ServedRosters } from './roster/served-rosters.js'
 import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
@@ -38,6 +44,8 @@ const RETRY_SAVING_MS = 5000
 const CHECK_STORAGE_MS = 1000
 const KNOWN_UNTIL_MS = 60_000
 const PARTING_MS = 2000
+// How the component is called among her contacts.
+const COMPONENT_NAME = 'Presence'
 
 /** The whole service, built from its parts and started in order. */
 export class Gateway {
@@ -134,6 +142,11 @@ export class Gateway {
     )
     this.#forget(board)
     this.#every(FORGET_EVERY_MS, () => this.#forget(board))
+
+    // Rosters
+    const rosters = new Rosters(storage.rosters)
+    const isKeptHere = (domain: string) => config.domains.get(domain)?.roster.upstream === ''
+    const component = config.roster.injectComponent ? { jid: xmpp.domain, name: COMPONENT_NAME } : null
 
     // XMPP
     let lastLinkError: string | null = null
@@ -247,9 +260,37 @@ export class Gateway {
     const counter = { answered: (code: number) => metrics.statusAnswers.add(code) }
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, etagKey, counter)
+    const tokens = new RosterTokens(config.roster.tokens)
+    const served = new ServedRosters({
+      sources: new Map([...domains].map((domain) => [domain, rosters])),
+      component,
+      hidden: () => undefined,
+      rostered: () => {},
+      failed,
+    })
+    const fetched = new RosterEndpoint(served, tokens, [...domains][0] ?? '')
+    const first = {
+      handle: (request: IncomingMessage, response: ServerResponse) =>
+        status.handle(request, response) || fetched.handle(request, response),
+    }
+    const rosterParts: RosterRouteParts = {
+      rosters,
+      domains,
+      tokens,
+      isKeptHere,
+      component: component?.jid ?? null,
+      refresh: async (_domain, users) => ({ updated: users.length, errors: 0 }),
+    }
     const turns = new Turns()
-    const application = createApplication({ view, clock, batchLimit: limits.batch, turns, failed })
-    const http = new HttpServer(config.http, { turns, clock, first: status, rest: application.callback(), failed })
+    const application = createApplication({
+      view,
+      clock,
+      batchLimit: limits.batch,
+      turns,
+      routes: [(router) => rosterRoutes(router, rosterParts)],
+      failed,
+    })
+    const http = new HttpServer(config.http, { turns, clock, first, rest: application.callback(), failed })
     const url = await http.start()
     this.#opened.push(() => http.stop())
     const opsUrl = await this.#startOps(readiness, metrics)

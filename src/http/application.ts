@@ -12,17 +12,19 @@ export interface ApplicationParts {
   readonly clock: Clock
   readonly batchLimit: number
   readonly turns: Turns
+  readonly routes: readonly ((router: Router) => void)[]
   /** An error that nobody expected. */
   readonly failed: (error: unknown) => void
 }
 
 /** Everything that koa answers: all but the status queries. */
-export function createApplication({ view, clock, batchLimit, turns, failed }: ApplicationParts): Koa {
+export function createApplication({ view, clock, batchLimit, turns, routes, failed }: ApplicationParts): Koa {
   const router = new Router()
   router.get('/', (ctx) => {
     ctx.body = INDEX
   })
   router.post(STATUS_PATH, statusBatch(view, clock, batchLimit, turns))
+  for (const add of routes) add(router)
 
   const app = new Koa()
   app.silent = true

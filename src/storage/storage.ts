@@ -3,12 +3,14 @@ import { timeInName } from '../ops/time-in-name.js'
 import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'
 import type { SubscriptionStore } from '../presence/subscriptions.js'
+import type { RosterStore } from '../roster/roster-store.js'
 import { type Database, databaseFile, explainStorage, isDamage, openDatabase, StorageError } from './database.js'
 import { removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { DatabasePlace } from './database-place.js'
 import { secret } from './secrets.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
 import { SqlitePublicationStore } from './sqlite-publication-store.js'
+import { SqliteRosterStore } from './sqlite-roster-store.js'
 import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 import { type Contents, writeDatabase } from './write-database.js'
 
@@ -23,7 +25,7 @@ export interface StorageObserver {
 export interface Memory {
   /** Whether something that could not be stored waits to be tried again. */
   waiting(): boolean
-  contents(): Omit<Contents, 'secrets' | 'lastBatch'>
+  contents(): Omit<Contents, 'secrets' | 'lastBatch' | 'rosters'>
 }
 
 // What cannot be written anew, because the disk is full perhaps, is not tried at each check.
@@ -31,7 +33,8 @@ const CHECKS_BETWEEN_REBUILDS = 10
 
 /**
  * The stores in the database that is in use, and whether what they acknowledge will be found again: nothing is
- * acknowledged that was written to a file that is not there any more. A database that is lost or damaged is written anew.
+ * acknowledged that was written to a file that is not there any more. A database that is lost or damaged is written anew:
+ * from memory, and with the rosters that the old one still gives.
  */
 export class Storage {
   readonly presences: PresenceStore = {
@@ -52,6 +55,11 @@ export class Storage {
     subscriptions: () => this.#run(({ subscriptions }) => subscriptions.subscriptions()),
     saveSubscription: (user, subscription) =>
       this.#run(({ subscriptions }) => subscriptions.saveSubscription(user, subscription)),
+  }
+  readonly rosters: RosterStore = {
+    printed: (user) => this.#run(({ rosters }) => rosters.printed(user)),
+    save: (printed) => this.#run(({ rosters }) => rosters.save(printed)),
+    users: (domain, after, limit) => this.#run(({ rosters }) => rosters.users(domain, after, limit)),
   }
   readonly #directory: string
   readonly #observer: StorageObserver
@@ -143,7 +151,9 @@ export class Storage {
   #rebuild(memory: Memory): void {
     if (this.#checksUntilRebuild-- > 0) return
     this.#checksUntilRebuild = CHECKS_BETWEEN_REBUILDS
-    this.#rebuilding = this.#writeAnew({ ...memory.contents(), secrets: this.#secrets, lastBatch: this.#lastBatch })
+    const rosters = new Salvage(this.#open.rosters.all())
+    const known = { ...memory.contents(), rosters, secrets: this.#secrets, lastBatch: this.#lastBatch }
+    this.#rebuilding = this.#writeAnew(known, rosters)
       .catch((error: unknown) => {
         this.#fault = explainStorage(error)
       })
@@ -152,7 +162,7 @@ export class Storage {
       })
   }
 
-  async #writeAnew(contents: Contents): Promise<void> {
+  async #writeAnew(contents: Contents, rosters: Salvage<unknown>): Promise<void> {
     const file = databaseFile(this.#directory)
     const fresh = `${file}.new`
     await writeDatabase(fresh, contents)
@@ -166,7 +176,8 @@ export class Storage {
     this.#open = { ...this.#open, place: new DatabasePlace(file) }
     this.#damaged = false
     this.#checksUntilRebuild = 0
-    this.#mended = `${file} was written anew from memory${isKept ? `; the damaged one is kept as ${basename(kept)}` : ''}`
+    const lost = rosters.isWhole ? '' : '; not all rosters could be read: those of a backup must be imported'
+    this.#mended = `${file} was written anew from memory${lost}${isKept ? `; the damaged one is kept as ${basename(kept)}` : ''}`
     this.#openAgain()
   }
 
@@ -176,12 +187,32 @@ export class Storage {
   }
 }
 
+/** What can be read of something damaged. */
+class Salvage<T> {
+  readonly #items: Iterable<T>
+  /** Whether nothing was in the way, so far. */
+  isWhole = true
+
+  constructor(items: Iterable<T>) {
+    this.#items = items
+  }
+
+  *[Symbol.iterator](): Generator<T> {
+    try {
+      yield* this.#items
+    } catch {
+      this.isWhole = false
+    }
+  }
+}
+
 interface OpenDatabase {
   readonly database: Database
   readonly place: DatabasePlace
   readonly presences: PresenceStore
   readonly publications: PublicationStore
   readonly subscriptions: SubscriptionStore
+  readonly rosters: SqliteRosterStore
 }
 
 function open(directory: string): OpenDatabase {
@@ -192,6 +223,7 @@ function open(directory: string): OpenDatabase {
     presences: new SqlitePresenceStore(database),
     publications: new SqlitePublicationStore(database),
     subscriptions: new SqliteSubscriptionStore(database),
+    rosters: new SqliteRosterStore(database),
   }
 }
 

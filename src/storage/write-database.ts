@@ -6,6 +6,7 @@ import type { Subscription } from '../presence/subscriptions.js'
 import { openFile } from './database.js'
 import { removeDatabase } from './database-files.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
+import { SqliteRosterStore } from './sqlite-roster-store.js'
 import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 
 /** Everything that a database holds. */
@@ -17,6 +18,8 @@ export interface Contents {
   readonly knownUntil: number | null
   readonly choices: Iterable<readonly [BareJid, Publication]>
   readonly subscriptions: Iterable<readonly [BareJid, Subscription]>
+  /** As they are printed. */
+  readonly rosters: Iterable<readonly [BareJid, string]>
   readonly secrets: Iterable<readonly [string, Buffer]>
 }
 
@@ -39,6 +42,8 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
     for await (const slice of slices(contents.subscriptions)) {
       await Promise.all(slice.map(([user, subscription]) => subscriptions.saveSubscription(user, subscription)))
     }
+    const rosters = new SqliteRosterStore(database)
+    for await (const slice of slices(contents.rosters)) await rosters.save(new Map(slice))
     for (const [table, rows] of [
       ['publication', contents.choices],
       ['secret', contents.secrets],

@@ -15,7 +15,11 @@ export class WritingProcess {
   readonly #child
   #output = ''
 
-  constructor(directory: string, what: 'presences' | 'choices' | 'subscriptions' | 'everything' | 'lock', from = 1) {
+  constructor(
+    directory: string,
+    what: 'presences' | 'choices' | 'subscriptions' | 'rosters' | 'everything' | 'lock',
+    from = 1,
+  ) {
     this.#child = spawn(process.execPath, [WRITER, directory, what, String(from)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })

@@ -78,7 +78,7 @@ class Service {
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, key, counter)
     const failed = (error: unknown) => this.failures.push(error)
-    const application = createApplication({ view, clock, batchLimit: BATCH, turns, failed })
+    const application = createApplication({ view, clock, batchLimit: BATCH, turns, routes: [], failed })
     this.#http = new HttpServer(
       { host: '127.0.0.1', port: 0 },
       { turns, clock, first: status, rest: application.callback(), failed },

@@ -1,0 +1,81 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { normaliseDomain, parseBareJid } from '../presence/jid.js'
+import type { ServedRosters } from '../roster/served-rosters.js'
+import { faultBody } from './fault.js'
+import { PATIENCE_MS } from './patience.js'
+import type { RosterTokens } from './roster-tokens.js'
+
+const HEADERS: readonly string[] = [
+  'Content-Type',
+  'application/json; charset=utf-8',
+  'Cache-Control',
+  'no-store',
+  'X-Content-Type-Options',
+  'nosniff',
+  'Keep-Alive',
+  `timeout=${PATIENCE_MS / 1000}`,
+]
+const PATHS = /^\/(?:roster\/([^/?#]+)|contacts)\/([^/?#]+)(?:\?|$)/
+/** Who has none is told both ways (RFC 9110 §11.6.1). */
+export const CHALLENGE = 'Basic realm="rosters", charset="UTF-8", Bearer realm="rosters"'
+export const NOT_SERVED = 'the domain is not among the configured ones'
+export const NO_TOKEN = 'a roster token is needed (roster.tokens), as Bearer or as the password of Basic'
+
+/**
+ * `GET /roster/<domain>/<username>` and, for the first domain, `/contacts/<username>`: what mod_http_roster_admin asks for
+ * while a user logs in. Answered before koa is asked.
+ */
+export class RosterEndpoint {
+  readonly #rosters: ServedRosters
+  readonly #tokens: RosterTokens
+  readonly #firstDomain: string
+
+  constructor(rosters: ServedRosters, tokens: RosterTokens, firstDomain: string) {
+    this.#rosters = rosters
+    this.#tokens = tokens
+    this.#firstDomain = firstDomain
+  }
+
+  /** false: not for this endpoint, nothing was done. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const { method, url = '' } = request
+    if (method !== 'GET' && method !== 'HEAD') return false
+    if (!url.startsWith('/roster/') && !url.startsWith('/contacts/')) return false
+    const match = PATHS.exec(url)
+    if (!match) return false
+    const [, domain = this.#firstDomain, username = ''] = match
+    if (this.#tokens.admits(request.headers.authorization)) this.#serve(domain, username, response)
+    else send(response, 401, JSON.stringify(faultBody(112, NO_TOKEN)), ['WWW-Authenticate', CHALLENGE])
+    return true
+  }
+
+  #serve(encodedDomain: string, encodedUsername: string, response: ServerResponse): void {
+    const domain = decoded(encodedDomain)
+    const username = decoded(encodedUsername)
+    if (domain === null || username === null) {
+      return send(response, 400, JSON.stringify(faultBody(102, 'malformed percent-encoding')))
+    }
+    const served = normaliseDomain(domain)
+    if (served === null || !this.#rosters.isServed(served)) {
+      return send(response, 404, JSON.stringify(faultBody(130, NOT_SERVED)))
+    }
+    const user = parseBareJid(username, served)
+    // The server knows its users better than we do.
+    if (user.fault !== undefined) return send(response, 200, this.#rosters.componentAlone)
+    void this.#rosters.of(user.jid).then((roster) => send(response, 200, roster))
+  }
+}
+
+function decoded(text: string): string | null {
+  if (!text.includes('%')) return text
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
+
+function send(response: ServerResponse, code: number, body: string, own: readonly string[] = []): void {
+  response.writeHead(code, [...HEADERS, ...own, 'Content-Length', String(Buffer.byteLength(body))])
+  response.end(response.req.method === 'HEAD' ? undefined : body)
+}
