@@ -5,6 +5,7 @@ import { type BareJid, domainOf, parseUserInput } from './presence/jid.js'
 import type { UserPresence } from './presence/presence.js'
 import type { PresenceBoard } from './presence/presence-board.js'
 import { PUBLICATION_CHOICES, type Publications } from './presence/publication.js'
+import type { RosterControl } from './roster-control.js'
 import { explainStorage } from './storage/database.js'
 import type { Link } from './xmpp/link.js'
 import type { Server } from './xmpp/server-identity.js'
@@ -47,6 +48,7 @@ export interface ControlParts {
   /** Stores everything that is known; rejects if that fails. */
   readonly flush: () => Promise<void>
   readonly sources: ReadonlySet<string>
+  readonly rosters: RosterControl
 }
 
 const PUBLISH = z.object({ jid: z.string(), choice: z.enum(PUBLICATION_CHOICES as ['none']) })
@@ -70,6 +72,10 @@ export class GatewayControl implements ControlHandler {
         return this.#subscribe(this.#user(parse(SUBSCRIBE, body).jid))
       case 'report':
         return this.#parts.report()
+      case 'roster-import':
+        return stored(this.#parts.rosters.import(body))
+      case 'roster-export':
+        return stored(this.#parts.rosters.export(body))
       case 'flush':
         await stored(this.#parts.flush())
         return {}
@@ -128,6 +134,7 @@ async function stored<T>(saving: Promise<T>): Promise<T> {
   try {
     return await saving
   } catch (error) {
+    if (error instanceof ControlFault) throw error
     throw new ControlFault(`it could not be stored: ${explainStorage(error)}`)
   }
 }

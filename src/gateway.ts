@@ -24,6 +24,7 @@ import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
 import { Rosters } from './roster/rosters.js'
 import { ServedRosters } from './roster/served-rosters.js'
+import { RosterControl } from './roster-control.js'
 import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
@@ -303,6 +304,7 @@ export class Gateway {
         link,
         subscriptions,
         sources,
+        rosters: new RosterControl(rosterParts),
         flush: async () => {
           if (storage.fault !== null) throw new StorageError(storage.fault)
           await subscribers.saveUnsaved()

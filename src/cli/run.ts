@@ -6,6 +6,7 @@ import { type Command, type Terminal, UsageError } from './command.js'
 import { init } from './init.js'
 import { publish } from './publish.js'
 import { restore } from './restore.js'
+import { roster } from './roster.js'
 import { start } from './start.js'
 import { status } from './status.js'
 import { subscribe } from './subscribe.js'
@@ -14,7 +15,7 @@ import { watch } from './watch.js'
 
 // In the order in which an admin meets them.
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  Object.entries({ init, check, start, status, watch, publish, subscribe, backup, restore }),
+  Object.entries({ init, check, start, status, watch, publish, subscribe, roster, backup, restore }),
 )
 const HELP = new Set(['help', '--help', '-h'])
 const VERSION_FLAGS = new Set(['version', '--version', '-V'])

@@ -15,7 +15,8 @@ export interface ControlHandler {
   watch(send: (line: object) => void): () => void
 }
 
-const MAX_BODY_BYTES = 64 * 1024
+// The largest roster is some MB, and whoever may write here may do anything.
+const MAX_BODY_BYTES = 16 * 1024 * 1024
 // A terminal that does not read loses its connection here.
 const MAX_UNREAD_BYTES = 8 * 1024 * 1024
 
