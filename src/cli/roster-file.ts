@@ -92,7 +92,9 @@ function checkedColumns(header: string[]): string[] {
 
 async function* readJson(file: string, read: (bytes: number) => void): AsyncGenerator<FiledRoster> {
   let number = 0
-  /** What was not a user a line, read whole at the end. */
+  /** What comes before the first user; with what is not a user a line it is read whole, at the end. */
+  let head = ''
+  let begun = false
   let text: string | null = null
   for await (const line of linesOf(file, read)) {
     number++
@@ -102,11 +104,15 @@ async function* readJson(file: string, read: (bytes: number) => void): AsyncGene
       continue
     }
     const bare = line.trim()
-    if (bare === '' || (number === 1 && bare === '{') || bare === '}') continue
+    if (bare === '' || bare === '}') continue
     const roster = userLine(bare)
-    if (roster) yield { ...roster, line: number }
-    else if (number <= 2) text = number === 2 ? `{\n${line}\n` : `${line}\n`
-    else throw new RosterFileError(`line ${number} is no "user": {…}`)
+    if (roster) {
+      yield { ...roster, line: number }
+
+      begun = true
+    } else if (begun) throw new RosterFileError(`line ${number} is no "user": {…}`)
+    else if (head === '' && bare === '{') head = '{\n'
+    else text = `${head}${line}\n`
   }
   if (text !== null) yield* documentOf(text)
 }
