@@ -1,4 +1,4 @@
-// npm run bench [-- status ingest memory latency flood slowhttp not-found]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
+// npm run bench [-- status ingest memory latency flood slowhttp not-found roster]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
 import { loadavg } from 'node:os'
 import { relative } from 'node:path'
 import { flood } from './flood.js'
@@ -6,6 +6,7 @@ import { ingest } from './ingest.js'
 import { latency } from './latency.js'
 import { memory } from './memory.js'
 import { notFound } from './not-found.js'
+import { roster } from './roster.js'
 import { slowHttp } from './slow-http.js'
 import { status } from './status.js'
 import type { Effort } from './support/effort.js'
@@ -14,7 +15,7 @@ import { saveResults } from './support/save-results.js'
 import { table } from './support/table.js'
 
 const BENCHES = new Map(
-  Object.entries({ status, ingest, memory, latency, flood, slowhttp: slowHttp, 'not-found': notFound }),
+  Object.entries({ status, ingest, memory, latency, flood, slowhttp: slowHttp, 'not-found': notFound, roster }),
 )
 
 // Whatever was started ends with this process; 'exit' is what it listens for.

@@ -1,4 +1,5 @@
--- wrk: one random user a request. Arguments: the path with %d for the user's number, how many users, the Host header.
+-- wrk: one random user a request. Arguments: the path with %d for the user's number, how many users, the Host header, and
+-- the Authorization header or nothing.
 local requests = {}
 local count
 
@@ -6,7 +7,7 @@ function init(args)
   count = tonumber(args[2])
   math.randomseed(os.time())
   for number = 0, count - 1 do
-    requests[number] = wrk.format("GET", args[1]:format(number), { Host = args[3] })
+    requests[number] = wrk.format("GET", args[1]:format(number), { Host = args[3], Authorization = args[4] })
   end
 end
 

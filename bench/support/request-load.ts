@@ -9,15 +9,29 @@ export interface LoadTarget {
   readonly path: string
   readonly users: number
   readonly host: string
+  readonly authorization?: string
 }
 
 const CONNECTIONS = 64
 const SCRIPT = `${REPOSITORY}bench/random-jids.lua`
 
 /** Answers a second to wrk on the other core, random users over kept connections; every answer must be a good one. */
-export async function requestLoad({ origin, path, users, host }: LoadTarget, seconds: number): Promise<number> {
+export async function requestLoad(
+  { origin, path, users, host, authorization }: LoadTarget,
+  seconds: number,
+): Promise<number> {
   const options = ['--threads', '1', '--connections', String(CONNECTIONS), '--duration', `${seconds}s`]
-  const args = [...options, '--script', SCRIPT, origin, '--', path, String(users), host]
+  const args = [
+    ...options,
+    '--script',
+    SCRIPT,
+    origin,
+    '--',
+    path,
+    String(users),
+    host,
+    ...(authorization ? [authorization] : []),
+  ]
   const wrk = new Child('wrk', args, {
     missing: 'wrk is not installed: apt-get install -y --no-install-recommends wrk',
   })

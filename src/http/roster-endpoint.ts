@@ -62,7 +62,9 @@ export class RosterEndpoint {
     const user = parseBareJid(username, served)
     // The server knows its users better than we do.
     if (user.fault !== undefined) return send(response, 200, this.#rosters.componentAlone)
-    void this.#rosters.of(user.jid).then((roster) => send(response, 200, roster))
+    const roster = this.#rosters.of(user.jid)
+    if (typeof roster === 'string') send(response, 200, roster)
+    else void roster.then((served) => send(response, 200, served))
   }
 }
 

@@ -1,5 +1,6 @@
 import type { BareJid } from '../presence/jid.js'
 import type { Contact, ContactJid, Roster } from './contact.js'
+import { RecentRosters } from './recent-rosters.js'
 import type { RosterChange } from './roster-change.js'
 import { printContacts, readContacts } from './roster-json.js'
 import type { RosterStore } from './roster-store.js'
@@ -11,11 +12,15 @@ export type Edited = ReadonlyMap<BareJid, Roster>
 export class Rosters {
   readonly #store: RosterStore
   readonly #listeners = new Set<(change: RosterChange) => void>()
+  readonly #recent: RecentRosters
+  #saved = 0
   /** One edit at a time: each reads what the one before it wrote. */
   #editing: Promise<unknown> = Promise.resolve()
 
-  constructor(store: RosterStore) {
+  /** `recentBytes`: how much of them is kept in memory, so that who logs in does not wait for the database. */
+  constructor(store: RosterStore, recentBytes: number) {
     this.#store = store
+    this.#recent = new RecentRosters(recentBytes)
   }
 
   /** Called for each roster that changed, once that is stored, until the returned function is called. Must not throw. */
@@ -25,12 +30,12 @@ export class Rosters {
   }
 
   async contacts(user: BareJid): Promise<Roster> {
-    return readContacts(await this.#store.printed(user))
+    return readContacts(await this.printed(user))
   }
 
   /** As the store has it, for who only passes it on. */
-  printed(user: BareJid): Promise<string> {
-    return this.#store.printed(user)
+  printed(user: BareJid): string | Promise<string> {
+    return this.#recent.get(user) ?? this.#read(user)
   }
 
   users(domain: string, after: string, limit: number): Promise<readonly BareJid[]> {
@@ -63,6 +68,14 @@ export class Rosters {
     return existed
   }
 
+  async #read(user: BareJid): Promise<string> {
+    const saved = this.#saved
+    const printed = await this.#store.printed(user)
+    // What was saved meanwhile is newer.
+    if (this.#saved === saved) this.#recent.set(user, printed)
+    return printed
+  }
+
   async #edit(users: readonly BareJid[], edit: (rosters: Edited) => Edited): Promise<void> {
     const before = new Map<BareJid, Roster>()
     for (const user of new Set(users)) before.set(user, await this.contacts(user))
@@ -76,6 +89,8 @@ export class Rosters {
     }
     if (changes.length === 0) return
     await this.#store.save(printed)
+    this.#saved++
+    for (const [user, roster] of printed) this.#recent.set(user, roster)
     for (const change of changes) for (const listener of this.#listeners) listener(change)
   }
 }

@@ -4,8 +4,8 @@ import { printContacts, readContacts } from './roster-json.js'
 
 /** Where the rosters of a domain come from. */
 export interface RosterSource {
-  /** Her contacts as they are printed (see roster-json.ts). */
-  printed(user: BareJid): Promise<string>
+  /** Her contacts as they are printed (see roster-json.ts), the component not among them. */
+  printed(user: BareJid): string | Promise<string>
 }
 
 export interface ServedRostersParts {
@@ -25,43 +25,51 @@ export class ServedRosters {
   readonly #parts: ServedRostersParts
   /** `"presence.example.org":{…}` */
   readonly #component: string
-  readonly #componentKey: string
 
   constructor(parts: ServedRostersParts) {
     this.#parts = parts
     const { component } = parts
     const printed = component && printContacts(new Map([[component.jid, { name: component.name, groups: [] }]]))
     this.#component = printed ?? ''
-    this.#componentKey = component ? `${JSON.stringify(component.jid)}:` : ''
   }
 
   isServed(domain: string): boolean {
     return this.#parts.sources.has(domain)
   }
 
-  /** Never rejects: an error would end the session of who logs in. */
-  async of(user: BareJid): Promise<string> {
-    const { sources, hidden, rostered, failed, component } = this.#parts
-    let own = ''
+  /** Never fails: an error would end the session of who logs in. */
+  of(user: BareJid): string | Promise<string> {
     try {
-      own = (await sources.get(domainOf(user))?.printed(user)) ?? ''
+      const printed = this.#parts.sources.get(domainOf(user))?.printed(user) ?? ''
+      if (typeof printed === 'string') return this.#serve(user, printed)
+      return printed.then(
+        (own) => this.#serve(user, own),
+        (error: unknown) => this.#serveNothing(user, error),
+      )
     } catch (error) {
-      failed(error)
+      return this.#serveNothing(user, error)
     }
-    const hides = hidden(user)
-    if (hides || (component && own.includes(this.#componentKey))) {
-      own = printContacts(without(readContacts(own), hides, component?.jid))
-    }
-    if (component) rostered(user)
-    return this.componentAlone === '{}' ? `{${own}}` : own === '' ? this.componentAlone : `{${this.#component},${own}}`
   }
 
   /** For a user of whom nothing can be known. */
   get componentAlone(): string {
     return `{${this.#component}}`
   }
+
+  #serve(user: BareJid, printed: string): string {
+    const { hidden, rostered, component } = this.#parts
+    const hides = hidden(user)
+    const own = hides ? printContacts(without(readContacts(printed), hides)) : printed
+    if (component) rostered(user)
+    return own === '' ? this.componentAlone : component ? `{${this.#component},${own}}` : `{${own}}`
+  }
+
+  #serveNothing(user: BareJid, error: unknown): string {
+    this.#parts.failed(error)
+    return this.#serve(user, '')
+  }
 }
 
-function without(roster: Roster, hidden: ReadonlySet<ContactJid> = new Set(), component?: ContactJid): Roster {
-  return new Map([...roster].filter(([jid]) => jid !== component && !hidden.has(jid)))
+function without(roster: Roster, hidden: ReadonlySet<ContactJid>): Roster {
+  return new Map([...roster].filter(([jid]) => !hidden.has(jid)))
 }

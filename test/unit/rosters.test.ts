@@ -23,7 +23,7 @@ describe('Rosters', () => {
   let changes: RosterChange[]
   beforeEach(() => {
     database = openDatabase(directory())
-    rosters = new Rosters(new SqliteRosterStore(database))
+    rosters = new Rosters(new SqliteRosterStore(database), 10_000)
     changes = []
     rosters.onChange((change) => changes.push(change))
   })
@@ -70,7 +70,7 @@ describe('Rosters', () => {
       users: async () => [],
       save: () => Promise.reject(new Error('the disk is full')),
     }
-    const failing = new Rosters(store)
+    const failing = new Rosters(store, 0)
     failing.onChange((change) => changes.push(change))
     const edited = failing.edit([ALICE, BOB], () => new Map([[ALICE, new Map([[BOB, contact()]])]]))
     await assert.rejects(edited, { message: 'the disk is full' })
@@ -135,11 +135,6 @@ describe('a served roster', () => {
     assert.equal(await serving(async () => '').of(ALICE), `{${OWN}}`)
     assert.equal(await serving(() => Promise.reject(new Error('damaged'))).of(ALICE), `{${OWN}}`)
     assert.equal(failures.length, 1)
-  })
-
-  it('has the component once, also where it is among her contacts', async () => {
-    const printed = async () => '"bob@h":{"groups":{}},"presence.h":{"name":"Other","groups":{"G":true}}'
-    assert.equal(await serving(printed).of(ALICE), `{${OWN},"bob@h":{"groups":{}}}`)
   })
 
   it('is hers alone where the component is not to be in it, and nobody is rostered by it', async () => {
