@@ -88,7 +88,7 @@ export class RosterControl {
     let characters = 0
     for (const user of users) {
       if (characters >= PAGE_CHARACTERS) break
-      const printed = await this.#parts.rosters.printed(user)
+      const { text: printed } = await this.#parts.rosters.printed(user)
       characters += printed.length
       rosters.push({ user, printed })
     }

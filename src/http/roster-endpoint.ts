@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { normaliseDomain, parseBareJid } from '../presence/jid.js'
+import { measured, type Printed } from '../roster/printed.js'
 import type { ServedRosters } from '../roster/served-rosters.js'
 import { faultBody } from './fault.js'
 import { PATIENCE_MS } from './patience.js'
@@ -15,7 +16,8 @@ const HEADERS: readonly string[] = [
   'Keep-Alive',
   `timeout=${PATIENCE_MS / 1000}`,
 ]
-const PATHS = /^\/(?:roster\/([^/?#]+)|contacts)\/([^/?#]+)(?:\?|$)/
+const ROSTER = '/roster/'
+const CONTACTS = '/contacts/'
 /** Who has none is told both ways (RFC 9110 §11.6.1). */
 export const CHALLENGE = 'Basic realm="rosters", charset="UTF-8", Bearer realm="rosters"'
 export const NOT_SERVED = 'the domain is not among the configured ones'
@@ -40,12 +42,11 @@ export class RosterEndpoint {
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const { method, url = '' } = request
     if (method !== 'GET' && method !== 'HEAD') return false
-    if (!url.startsWith('/roster/') && !url.startsWith('/contacts/')) return false
-    const match = PATHS.exec(url)
-    if (!match) return false
-    const [, domain = this.#firstDomain, username = ''] = match
+    const asked = askedIn(url)
+    if (!asked) return false
+    const { domain = this.#firstDomain, username } = asked
     if (this.#tokens.admits(request.headers.authorization)) this.#serve(domain, username, response)
-    else send(response, 401, JSON.stringify(faultBody(112, NO_TOKEN)), ['WWW-Authenticate', CHALLENGE])
+    else send(response, 401, fault(112, NO_TOKEN), ['WWW-Authenticate', CHALLENGE])
     return true
   }
 
@@ -53,19 +54,35 @@ export class RosterEndpoint {
     const domain = decoded(encodedDomain)
     const username = decoded(encodedUsername)
     if (domain === null || username === null) {
-      return send(response, 400, JSON.stringify(faultBody(102, 'malformed percent-encoding')))
+      return send(response, 400, fault(102, 'malformed percent-encoding'))
     }
     const served = normaliseDomain(domain)
     if (served === null || !this.#rosters.isServed(served)) {
-      return send(response, 404, JSON.stringify(faultBody(130, NOT_SERVED)))
+      return send(response, 404, fault(130, NOT_SERVED))
     }
     const user = parseBareJid(username, served)
     // The server knows its users better than we do.
     if (user.fault !== undefined) return send(response, 200, this.#rosters.componentAlone)
     const roster = this.#rosters.of(user.jid)
-    if (typeof roster === 'string') send(response, 200, roster)
+    if (!(roster instanceof Promise)) send(response, 200, roster)
     else void roster.then((served) => send(response, 200, served))
   }
+}
+
+/** Still encoded; null: something else. */
+function askedIn(url: string): { domain?: string; username: string } | null {
+  const query = url.indexOf('?')
+  const path = query < 0 ? url : url.slice(0, query)
+  if (path.startsWith(CONTACTS)) return only(path.slice(CONTACTS.length))
+  if (!path.startsWith(ROSTER)) return null
+  const end = path.indexOf('/', ROSTER.length)
+  if (end <= ROSTER.length) return null
+  const named = only(path.slice(end + 1))
+  return named && { domain: path.slice(ROSTER.length, end), username: named.username }
+}
+
+function only(username: string): { username: string } | null {
+  return username === '' || username.includes('/') ? null : { username }
 }
 
 function decoded(text: string): string | null {
@@ -77,7 +94,11 @@ function decoded(text: string): string | null {
   }
 }
 
-function send(response: ServerResponse, code: number, body: string, own: readonly string[] = []): void {
-  response.writeHead(code, [...HEADERS, ...own, 'Content-Length', String(Buffer.byteLength(body))])
-  response.end(response.req.method === 'HEAD' ? undefined : body)
+function fault(errno: number, error: string): Printed {
+  return measured(JSON.stringify(faultBody(errno, error)))
+}
+
+function send(response: ServerResponse, code: number, { text, bytes }: Printed, own: readonly string[] = []): void {
+  response.writeHead(code, HEADERS.concat(own, 'Content-Length', String(bytes)))
+  response.end(response.req.method === 'HEAD' ? undefined : text)
 }

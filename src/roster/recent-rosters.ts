@@ -1,4 +1,5 @@
 import type { BareJid } from '../presence/jid.js'
+import type { Printed } from './printed.js'
 
 // A string has a head, and an entry in a map.
 const BYTES_BESIDE = 100
@@ -9,15 +10,15 @@ const BYTES_BESIDE = 100
  */
 export class RecentRosters {
   readonly #bytes: number
-  #younger = new Map<BareJid, string>()
+  #younger = new Map<BareJid, Printed>()
   #youngerBytes = 0
-  #older = new Map<BareJid, string>()
+  #older = new Map<BareJid, Printed>()
 
   constructor(bytes: number) {
     this.#bytes = bytes
   }
 
-  get(user: BareJid): string | undefined {
+  get(user: BareJid): Printed | undefined {
     const recent = this.#younger.get(user)
     if (recent !== undefined) return recent
     const printed = this.#older.get(user)
@@ -25,12 +26,12 @@ export class RecentRosters {
     return printed
   }
 
-  set(user: BareJid, printed: string): void {
+  set(user: BareJid, printed: Printed): void {
     const before = this.#younger.get(user)
-    if (before !== undefined) this.#youngerBytes -= before.length + BYTES_BESIDE
+    if (before !== undefined) this.#youngerBytes -= before.bytes + BYTES_BESIDE
     this.#older.delete(user)
     this.#younger.set(user, printed)
-    this.#youngerBytes += printed.length + BYTES_BESIDE
+    this.#youngerBytes += printed.bytes + BYTES_BESIDE
     if (this.#youngerBytes * 2 <= this.#bytes) return
     this.#older = this.#younger
     this.#younger = new Map()

@@ -1,5 +1,6 @@
 import type { BareJid } from '../presence/jid.js'
 import type { Contact, ContactJid, Roster } from './contact.js'
+import { measured, type Printed } from './printed.js'
 import { RecentRosters } from './recent-rosters.js'
 import type { RosterChange } from './roster-change.js'
 import { printContacts, readContacts } from './roster-json.js'
@@ -30,11 +31,11 @@ export class Rosters {
   }
 
   async contacts(user: BareJid): Promise<Roster> {
-    return readContacts(await this.printed(user))
+    return readContacts((await this.printed(user)).text)
   }
 
   /** As the store has it, for who only passes it on. */
-  printed(user: BareJid): string | Promise<string> {
+  printed(user: BareJid): Printed | Promise<Printed> {
     return this.#recent.get(user) ?? this.#read(user)
   }
 
@@ -68,9 +69,9 @@ export class Rosters {
     return existed
   }
 
-  async #read(user: BareJid): Promise<string> {
+  async #read(user: BareJid): Promise<Printed> {
     const saved = this.#saved
-    const printed = await this.#store.printed(user)
+    const printed = measured(await this.#store.printed(user))
     // What was saved meanwhile is newer.
     if (this.#saved === saved) this.#recent.set(user, printed)
     return printed
@@ -90,7 +91,7 @@ export class Rosters {
     if (changes.length === 0) return
     await this.#store.save(printed)
     this.#saved++
-    for (const [user, roster] of printed) this.#recent.set(user, roster)
+    for (const [user, roster] of printed) this.#recent.set(user, measured(roster))
     for (const change of changes) for (const listener of this.#listeners) listener(change)
   }
 }

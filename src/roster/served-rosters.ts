@@ -1,11 +1,12 @@
 import { type BareJid, domainOf } from '../presence/jid.js'
 import type { ContactJid, Roster } from './contact.js'
+import { measured, type Printed } from './printed.js'
 import { printContacts, readContacts } from './roster-json.js'
 
 /** Where the rosters of a domain come from. */
 export interface RosterSource {
   /** Her contacts as they are printed (see roster-json.ts), the component not among them. */
-  printed(user: BareJid): string | Promise<string>
+  printed(user: BareJid): Printed | Promise<Printed>
 }
 
 export interface ServedRostersParts {
@@ -23,14 +24,19 @@ export interface ServedRostersParts {
 /** What the server is given as the roster of a user. */
 export class ServedRosters {
   readonly #parts: ServedRostersParts
-  /** `"presence.example.org":{…}` */
-  readonly #component: string
+  /** For a user of whom nothing can be known. */
+  readonly componentAlone: Printed
+  /** What comes before a user's own contacts. */
+  readonly #begin: string
+  readonly #beginBytes: number
 
   constructor(parts: ServedRostersParts) {
     this.#parts = parts
     const { component } = parts
-    const printed = component && printContacts(new Map([[component.jid, { name: component.name, groups: [] }]]))
-    this.#component = printed ?? ''
+    const printed = component ? printContacts(new Map([[component.jid, { name: component.name, groups: [] }]])) : ''
+    this.componentAlone = measured(`{${printed}}`)
+    this.#begin = `{${printed}${printed && ','}`
+    this.#beginBytes = Buffer.byteLength(this.#begin)
   }
 
   isServed(domain: string): boolean {
@@ -38,10 +44,10 @@ export class ServedRosters {
   }
 
   /** Never fails: an error would end the session of who logs in. */
-  of(user: BareJid): string | Promise<string> {
+  of(user: BareJid): Printed | Promise<Printed> {
     try {
-      const printed = this.#parts.sources.get(domainOf(user))?.printed(user) ?? ''
-      if (typeof printed === 'string') return this.#serve(user, printed)
+      const printed = this.#parts.sources.get(domainOf(user))?.printed(user) ?? NONE
+      if (!(printed instanceof Promise)) return this.#serve(user, printed)
       return printed.then(
         (own) => this.#serve(user, own),
         (error: unknown) => this.#serveNothing(user, error),
@@ -51,24 +57,22 @@ export class ServedRosters {
     }
   }
 
-  /** For a user of whom nothing can be known. */
-  get componentAlone(): string {
-    return `{${this.#component}}`
-  }
-
-  #serve(user: BareJid, printed: string): string {
+  #serve(user: BareJid, printed: Printed): Printed {
     const { hidden, rostered, component } = this.#parts
     const hides = hidden(user)
-    const own = hides ? printContacts(without(readContacts(printed), hides)) : printed
+    const { text, bytes } = hides ? measured(printContacts(without(readContacts(printed.text), hides))) : printed
     if (component) rostered(user)
-    return own === '' ? this.componentAlone : component ? `{${this.#component},${own}}` : `{${own}}`
+    if (bytes === 0) return this.componentAlone
+    return { text: `${this.#begin}${text}}`, bytes: this.#beginBytes + bytes + 1 }
   }
 
-  #serveNothing(user: BareJid, error: unknown): string {
+  #serveNothing(user: BareJid, error: unknown): Printed {
     this.#parts.failed(error)
-    return this.#serve(user, '')
+    return this.#serve(user, NONE)
   }
 }
+
+const NONE: Printed = { text: '', bytes: 0 }
 
 function without(roster: Roster, hidden: ReadonlySet<ContactJid>): Roster {
   return new Map([...roster].filter(([jid]) => !hidden.has(jid)))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import type { BareJid } from '../../src/presence/jid.js'
 import type { Contact, Roster } from '../../src/roster/contact.js'
+import { measured } from '../../src/roster/printed.js'
 import type { RosterChange } from '../../src/roster/roster-change.js'
 import type { RosterStore } from '../../src/roster/roster-store.js'
 import { difference, Rosters } from '../../src/roster/rosters.js'
@@ -114,7 +115,7 @@ describe('a served roster', () => {
     hidden: string[] = [],
   ) {
     return new ServedRosters({
-      sources: new Map([['h', { printed }]]),
+      sources: new Map([['h', { printed: async (user) => measured(await printed(user)) }]]),
       component,
       hidden: () => (hidden.length > 0 ? new Set(hidden) : undefined),
       rostered: (user) => served.push(user),
@@ -127,25 +128,25 @@ describe('a served roster', () => {
   })
 
   it('has the component in front of her contacts, and makes her presence come', async () => {
-    assert.equal(await serving(async () => '"bob@h":{"groups":{}}').of(ALICE), `{${OWN},"bob@h":{"groups":{}}}`)
+    assert.equal((await serving(async () => '"bob@h":{"groups":{}}').of(ALICE)).text, `{${OWN},"bob@h":{"groups":{}}}`)
     assert.deepEqual(served, [ALICE])
   })
 
   it('is the component alone where she has no contacts, and where they cannot be read', async () => {
-    assert.equal(await serving(async () => '').of(ALICE), `{${OWN}}`)
-    assert.equal(await serving(() => Promise.reject(new Error('damaged'))).of(ALICE), `{${OWN}}`)
+    assert.equal((await serving(async () => '').of(ALICE)).text, `{${OWN}}`)
+    assert.equal((await serving(() => Promise.reject(new Error('damaged'))).of(ALICE)).text, `{${OWN}}`)
     assert.equal(failures.length, 1)
   })
 
   it('is hers alone where the component is not to be in it, and nobody is rostered by it', async () => {
-    assert.equal(await serving(async () => '"bob@h":{"groups":{}}', null).of(ALICE), '{"bob@h":{"groups":{}}}')
-    assert.equal(await serving(async () => '', null).of(ALICE), '{}')
+    assert.equal((await serving(async () => '"bob@h":{"groups":{}}', null).of(ALICE)).text, '{"bob@h":{"groups":{}}}')
+    assert.equal((await serving(async () => '', null).of(ALICE)).text, '{}')
     assert.deepEqual(served, [])
   })
 
   it('leaves out who is hidden for the moment', async () => {
     const printed = async () => '"bob@h":{"groups":{}},"carol@h":{"groups":{}}'
-    assert.equal(await serving(printed, COMPONENT, ['bob@h']).of(ALICE), `{${OWN},"carol@h":{"groups":{}}}`)
-    assert.equal(await serving(printed, COMPONENT, ['bob@h', 'carol@h']).of(ALICE), `{${OWN}}`)
+    assert.equal((await serving(printed, COMPONENT, ['bob@h']).of(ALICE)).text, `{${OWN},"carol@h":{"groups":{}}}`)
+    assert.equal((await serving(printed, COMPONENT, ['bob@h', 'carol@h']).of(ALICE)).text, `{${OWN}}`)
   })
 })

@@ -1,0 +1,10 @@
+/** A roster, or what is served of one, as text that was measured once. */
+export interface Printed {
+  readonly text: string
+  /** In UTF-8. */
+  readonly bytes: number
+}
+
+export function measured(text: string): Printed {
+  return { text, bytes: Buffer.byteLength(text) }
+}
