@@ -4,21 +4,21 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type GatewayProcess, startGateway } from '../test/support/gateway-process.js'
 import { residentMemory } from '../test/support/resident-memory.js'
+import { BenchGateway } from './support/bench-gateway.js'
 import type { Effort } from './support/effort.js'
 import type { Figure } from './support/figure.js'
 import { medianFigure } from './support/median-figure.js'
-import { pin } from './support/pin.js'
 import { Program } from './support/program.js'
-import { type LoadTarget, requestLoad } from './support/request-load.js'
+import { type LoadTarget, timedLoad } from './support/request-load.js'
+import { SYNTHETIC_DOMAIN as DOMAIN } from './support/synthetic-presence.js'
 import { withParts } from './support/with-parts.js'
 
 const USERS = { full: 100_000, short: 5_000 }
 const CONTACTS = 50
 const RUNS = { full: 7, short: 3 }
 const SECONDS = { full: 4, short: 1 }
-const DOMAIN = 'localhost'
+const REFRESHED = 10_000
 const TOKEN = 'bench'
 const AUTHORIZATION = `Basic ${Buffer.from(`gateway:${TOKEN}`).toString('base64')}`
 // Node adds these by itself.
@@ -28,65 +28,81 @@ const ADDED_BY_NODE = new Set(['date', 'connection', 'transfer-encoding'])
 export function roster(effort: Effort): Promise<Figure[]> {
   return withParts(async (opened) => {
     const users = USERS[effort]
+    const module = opened(await Program.start('roster-module', 'load'))
+    const refreshUrl = `http://127.0.0.1:${await module.call<number>('listen')}/roster_admin/refresh`
     const gateway = opened(
-      await startGateway({
-        config: {
-          // Nobody listens there.
-          xmpp: { service: 'xmpp://127.0.0.1:1', domain: 'presence.localhost', secret: 'bench' },
-          domains: { [DOMAIN]: {} },
-          roster: { tokens: [TOKEN] },
-        },
-      }),
+      await BenchGateway.start({ domain: { roster: { refreshUrl } }, roster: { tokens: [TOKEN] } }),
     )
-    const pid = gateway.pid ?? 0
-    pin(pid, 'measured')
+    const { pid } = gateway
+    await module.call('fetchFrom', { url: `${gateway.url}/roster/${DOMAIN}/`, authorization: AUTHORIZATION })
     const before = residentMemory(pid) / 1e6
     const seconds = await importRosters(gateway, users)
     const imported = residentMemory(pid) / 1e6
+    const refreshed = await refresh(gateway, module, Math.min(REFRESHED, users))
     const bare = opened(await Program.start('bare-http', 'measured'))
-    const at = (port: number): LoadTarget => ({
-      origin: `http://127.0.0.1:${port}`,
-      path: `/roster/${DOMAIN}/user%d`,
-      users,
-      host: '127.0.0.1',
-      authorization: AUTHORIZATION,
-    })
+    await gateway.takeIn(users, users)
     const sample = await sampleAnswer(`${gateway.url}/roster/${DOMAIN}/user${users / 2}`)
+    const at = (origin: string, path: string): LoadTarget => {
+      return { origin, path, users, host: '127.0.0.1', authorization: AUTHORIZATION }
+    }
+    const path = `/roster/${DOMAIN}/user%d`
     const targets = {
-      bare: at(await bare.call<number>('listen', sample)),
-      gateway: at(Number(new URL(gateway.url).port)),
+      bare: at(`http://127.0.0.1:${await bare.call<number>('listen', sample)}`, path),
+      gateway: at(gateway.url, path),
+      status: at(gateway.url, `/xmpp/status/user%d@${DOMAIN}`),
     }
-    const rates: Record<keyof typeof targets, number[]> = { bare: [], gateway: [] }
+    const rounds: Record<keyof typeof targets, { rate: number; p99: number }>[] = []
     for (let run = -1; run < RUNS[effort]; run++) {
+      const round = {} as (typeof rounds)[0]
       for (const name of Object.keys(targets) as (keyof typeof targets)[]) {
-        const rate = await requestLoad(targets[name], SECONDS[effort])
-        // The first one warms up.
-        if (run >= 0) rates[name].push(rate)
+        round[name] = await timedLoad(targets[name], SECONDS[effort])
       }
+      // The first one warms up.
+      if (run >= 0) rounds.push(round)
     }
-    const ratios = rates.gateway.map((rate, run) => rate / (rates.bare[run] ?? Number.NaN))
+    const rates = (name: keyof typeof targets) => rounds.map((round) => round[name].rate)
+    const p99 = (name: keyof typeof targets) => rounds.map((round) => round[name].p99)
+    const ratios = rounds.map((round) => round.gateway.rate / round.bare.rate)
     return [
       { name: `import of ${users} rosters of ${CONTACTS}`, value: users / seconds, unit: 'rosters/s' },
       { name: 'RSS of the gateway before', value: before, unit: 'MB' },
       { name: 'RSS of the gateway after the import', value: imported, unit: 'MB' },
       { name: 'RSS of the gateway after serving', value: residentMemory(pid) / 1e6, unit: 'MB' },
+      { name: `refresh of ${Math.min(REFRESHED, users)} users`, value: refreshed, unit: 'users/s' },
       { name: 'bytes of a roster', value: Buffer.byteLength(sample.body), unit: 'B' },
-      medianFigure('bare node:http', 'requests/s', rates.bare),
-      medianFigure('gateway', 'requests/s', rates.gateway),
+      medianFigure('bare node:http', 'requests/s', rates('bare')),
+      medianFigure('gateway', 'requests/s', rates('gateway')),
       medianFigure('gateway / bare', '×', ratios, { atLeast: 0.8 }),
+      medianFigure('p99 of a roster', 'ms', p99('gateway')),
+      medianFigure('p99 of a status', 'ms', p99('status')),
     ]
   })
 }
 
+/** How many a second were fetched again, of so many that the gateway was told to refresh. */
+async function refresh(gateway: BenchGateway, module: Program, users: number): Promise<number> {
+  const fetched = await module.call<number>('fetched')
+  const begin = performance.now()
+  const response = await fetch(`${gateway.url}/roster_admin/refresh`, {
+    method: 'POST',
+    headers: { Authorization: AUTHORIZATION },
+    body: JSON.stringify(Array.from({ length: users }, (_, user) => `user${user}`)),
+  })
+  const answer = await response.text()
+  const seconds = (performance.now() - begin) / 1000
+  const count = (await module.call<number>('fetched')) - fetched
+  if (response.status !== 200 || count !== users) throw new Error(`${count} of ${users} were refreshed: ${answer}`)
+  return users / seconds
+}
+
 /** How many seconds it took. */
-async function importRosters(gateway: GatewayProcess, users: number): Promise<number> {
+async function importRosters(gateway: BenchGateway, users: number): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'rosters-'))
   try {
     const file = join(directory, 'rosters.json')
     await writeRosters(file, users)
     const begin = performance.now()
-    const { code, output } = await gateway.run('roster', 'import', file)
-    if (code !== 0) throw new Error(`roster import ended with ${code}: ${output}`)
+    await gateway.run('roster', 'import', file)
     return (performance.now() - begin) / 1000
   } finally {
     await rm(directory, { recursive: true })

@@ -22,13 +22,15 @@ export class BenchGateway {
     this.#server = server
   }
 
-  static async start(): Promise<BenchGateway> {
+  /** `more`: over the configuration that it has here. */
+  static async start(more: { domain?: object; roster?: object } = {}): Promise<BenchGateway> {
     const server = await Program.start('xmpp-server', 'load')
     try {
       const port = await server.call<number>('listen')
       const config = {
         xmpp: { service: `xmpp://127.0.0.1:${port}`, domain: 'presence.localhost', secret: 'bench' },
-        domains: { [SYNTHETIC_DOMAIN]: { publish: 'details' }, [CLOSED_DOMAIN]: { publish: 'none' } },
+        domains: { [SYNTHETIC_DOMAIN]: { publish: 'details', ...more.domain }, [CLOSED_DOMAIN]: { publish: 'none' } },
+        ...(more.roster && { roster: more.roster }),
       }
       const gateway = await startGateway({ config })
       pin(gateway.pid, 'measured')
@@ -43,6 +45,16 @@ export class BenchGateway {
   /** What comes before the JID. */
   get statusUrl(): string {
     return `${this.#gateway.url}/xmpp/status/`
+  }
+
+  get url(): string {
+    return this.#gateway.url
+  }
+
+  /** A command for it. */
+  async run(...command: [string, ...string[]]): Promise<void> {
+    const { code, output } = await this.#gateway.run(...command)
+    if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}: ${output}`)
   }
 
   get pid(): number {
@@ -93,8 +105,7 @@ export class BenchGateway {
   }
 
   async unpublish(user: string): Promise<void> {
-    const { code, output } = await this.#gateway.run('publish', user, 'none')
-    if (code !== 0) throw new Error(`publish ${user} none ended with ${code}: ${output}`)
+    await this.run('publish', user, 'none')
   }
 
   async stop(): Promise<void> {
