@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { normaliseDomain, parseUserInput } from './presence/jid.js'
+import { upstreamFault } from './roster/upstream-call.js'
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const SIZES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
@@ -40,11 +41,19 @@ const url = (...protocols: string[]) =>
     .refine(
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '',
       {
-        // A URL may hold a password.
-        error: ({ input }) =>
-          `${JSON.stringify(input).replace(/\/\/[^@/]*@/, '//…@')} is not ${protocols.map((name) => `an ${name}// URL`).join(' or ')}`,
+        error: ({ input }) => `${quoted(input)} is not ${protocols.map((name) => `an ${name}// URL`).join(' or ')}`,
       },
     )
+
+/** A URL may hold a password. */
+function quoted(text: unknown): string {
+  return JSON.stringify(text).replace(/\/\/[^@/]*@/, '//…@')
+}
+
+const upstream = () =>
+  z.string().refine((text) => text === '' || upstreamFault(text) === null, {
+    error: ({ input }) => `${quoted(input)} ${upstreamFault(String(input))}`,
+  })
 
 const urlOrNone = () => z.union([z.literal(''), url('http:', 'https:')])
 
@@ -79,7 +88,7 @@ const section = <T extends z.ZodRawShape>(shape: T) => z.prefault(z.strictObject
 export const DOMAIN_SCHEMA = z.strictObject({
   publish: z.enum(['none', 'status', 'details']).default('none'),
   roster: section({
-    upstream: z.string().default(''),
+    upstream: upstream().default(''),
     refreshUrl: urlOrNone().default(''),
     refreshHost: z.string().default(''),
   }),

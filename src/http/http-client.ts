@@ -37,7 +37,7 @@ export class UndiciHttpClient implements HttpClient {
     try {
       return await this.#attempt(call, ending.signal).catch((error: unknown) => {
         // A server may close an idle connection just when we use it again.
-        if (call.method !== 'GET' || !wasClosed(error) || ending.signal.aborted) throw error
+        if (call.method !== 'GET' || !wasClosed(error)) throw error
         return this.#attempt(call, ending.signal)
       })
     } catch (error) {

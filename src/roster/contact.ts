@@ -1,6 +1,6 @@
 import { normaliseDomain, parseUserInput } from '../presence/jid.js'
 
-/** A bare JID, of a user anywhere, or of a whole domain (a component, a gateway to another network). */
+/** A bare JID, of a user anywhere, or of a whole domain with a dot in it (a component, a gateway to another network). */
 export type ContactJid = string
 
 /** RFC 6121 §2.1, as far as an admin decides it. */
@@ -17,7 +17,8 @@ export const NO_CONTACTS: Roster = new Map()
 
 /** As somebody wrote it, turned into the key of the contact; null if it is none: malformed, ambiguous, or with a resource. */
 export function parseContactJid(text: string): ContactJid | null {
-  if (!text.includes('@')) return text === '' ? null : normaliseDomain(text)
+  // {"error": …}, {"contacts": …} are no rosters, and Prosody means something else by a contact "pending".
+  if (!text.includes('@')) return text.includes('.') ? normaliseDomain(text) : null
   const parsed = parseUserInput(text)
   return parsed.fault === undefined ? parsed.jid : null
 }

@@ -3,6 +3,7 @@ import { timeInName } from '../ops/time-in-name.js'
 import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'
 import type { SubscriptionStore } from '../presence/subscriptions.js'
+import type { RosterCopies } from '../roster/roster-copies.js'
 import type { RosterStore } from '../roster/roster-store.js'
 import { type Database, databaseFile, explainStorage, isDamage, openDatabase, StorageError } from './database.js'
 import { removeDatabase, replaceDatabase, sync } from './database-files.js'
@@ -10,6 +11,7 @@ import { DatabasePlace } from './database-place.js'
 import { secret } from './secrets.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
 import { SqlitePublicationStore } from './sqlite-publication-store.js'
+import { SqliteRosterCopies } from './sqlite-roster-copies.js'
 import { SqliteRosterStore } from './sqlite-roster-store.js'
 import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 import { type Contents, writeDatabase } from './write-database.js'
@@ -60,6 +62,10 @@ export class Storage {
     printed: (user) => this.#run(({ rosters }) => rosters.printed(user)),
     save: (printed) => this.#run(({ rosters }) => rosters.save(printed)),
     users: (domain, after, limit) => this.#run(({ rosters }) => rosters.users(domain, after, limit)),
+  }
+  readonly rosterCopies: RosterCopies = {
+    copyOf: (user) => this.#run(({ rosterCopies }) => rosterCopies.copyOf(user)),
+    saveCopy: (user, copy) => this.#run(({ rosterCopies }) => rosterCopies.saveCopy(user, copy)),
   }
   readonly #directory: string
   readonly #observer: StorageObserver
@@ -213,6 +219,7 @@ interface OpenDatabase {
   readonly publications: PublicationStore
   readonly subscriptions: SubscriptionStore
   readonly rosters: SqliteRosterStore
+  readonly rosterCopies: RosterCopies
 }
 
 function open(directory: string): OpenDatabase {
@@ -224,6 +231,7 @@ function open(directory: string): OpenDatabase {
     publications: new SqlitePublicationStore(database),
     subscriptions: new SqliteSubscriptionStore(database),
     rosters: new SqliteRosterStore(database),
+    rosterCopies: new SqliteRosterCopies(database),
   }
 }
 

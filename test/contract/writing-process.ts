@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/storage/database.js'
 import { DirectoryLock } from '../../src/storage/directory-lock.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
+import { SqliteRosterCopies } from '../../src/storage/sqlite-roster-copies.js'
 import { SqliteRosterStore } from '../../src/storage/sqlite-roster-store.js'
 import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-store.js'
 import { Storage } from '../../src/storage/storage.js'
@@ -28,6 +29,7 @@ if (what === 'lock') {
   const presences = new SqlitePresenceStore(database)
   const publications = new SqlitePublicationStore(database)
   const rosters = new SqliteRosterStore(database)
+  const rosterCopies = new SqliteRosterCopies(database)
   const subscriptions = new SqliteSubscriptionStore(database)
   for (let n = Number(from); ; n++) {
     const user = jid(`u${n}@example.org`)
@@ -41,6 +43,8 @@ if (what === 'lock') {
       await presences.fold(batch - 100, [batch - 100], () => true)
     } else if (what === 'rosters') {
       await rosters.save(new Map([[user, '"bob@h":{"name":"Bob","groups":{}}']]))
+    } else if (what === 'roster-copies') {
+      await rosterCopies.saveCopy(user, { contacts: '"bob@h":{"name":"Bob","groups":{}}', fetchedAt: n })
     } else if (what === 'choices') {
       await publications.saveChoice(user, 'details')
     } else {

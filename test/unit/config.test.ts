@@ -242,6 +242,12 @@ describe('The configuration', () => {
       ['domains: { localhost: { publish: all } }', 'domains.localhost.publish'],
       ['domains: { localhost: { publsh: none } }', 'domains.localhost.publsh'],
       ['domains: { localhost: { roster: { refreshUrl: x } } }', 'domains.localhost.roster.refreshUrl'],
+      [
+        'domains: { localhost: { roster: { upstream: "http://a:password@h/contacts" } } }',
+        'domains.localhost.roster.upstream',
+      ],
+      ['domains: { localhost: { roster: { upstream: "ftp://h/%s" } } }', 'domains.localhost.roster.upstream'],
+      ['domains: { localhost: { roster: { upstream: "http://%s/" } } }', 'domains.localhost.roster.upstream'],
       ['admins: [alice]', 'admins.0'],
       ['admins: [a@b/c]', 'admins.0'],
       ['storage: { directory: "" }', 'storage.directory'],

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/ops/system-clock.js'
 import type { HttpCall } from '../../src/roster/http-client.js'
 import { freePorts } from '../support/ports.js'
 import { until } from '../support/until.js'
+import { FakeClock } from './fake-clock.js'
 
 const OK = 'HTTP/1.1 200 OK\r\n'
 const TOO_LATE = { kind: 'failed', why: 'it took longer than 0.3 s' }
@@ -170,6 +171,20 @@ describe('An HTTP call', () => {
     const tls = await call({ url: new URL(`https://user:secret@127.0.0.1:${url.port}/`) })
     assert(tls.kind === 'failed')
     assert.doesNotMatch(tls.why, /secret/)
+  })
+
+  it('leaves no timer behind', async () => {
+    const clock = new FakeClock()
+    const timed = new UndiciHttpClient(clock)
+    behave = writing(answer('yes'))
+    const calling = timed.call(
+      { method: 'GET', url, headers: {}, timeoutMs: 5000, maxBytes: 1000 },
+      new AbortController().signal,
+    )
+    assert.equal(clock.timers, 1)
+    assert.equal((await calling).kind, 'answer')
+    assert.equal(clock.timers, 0)
+    await timed.close()
   })
 
   it('never rejects, not even for headers that cannot be sent', async () => {

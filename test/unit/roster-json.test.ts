@@ -73,13 +73,13 @@ describe('The JSON of a roster', () => {
     const read = readRoster(
       JSON.parse(
         `{"a@h":{},"no jid":{},"b@h/phone":{},"@h":{},"":{},"straße@h":{},"A@H":{"name":"again"},"c@h":null,
-          "d@h":"D","e@h":[1],"service.example.org":{"name":"S"},"__proto__":{"name":"P"},"${x(2000)}@h":{}}`,
+          "d@h":"D","e@h":[1],"service.example.org":{"name":"S"},"__proto__":{"name":"P"},"__proto__.h":{},"contacts":{},"${x(2000)}@h":{}}`,
       ),
     )
     assert(read)
     assert.equal(
       printContacts(read.roster),
-      '"a@h":{"groups":{}},"service.example.org":{"name":"S","groups":{}},"__proto__":{"name":"P","groups":{}}',
+      '"a@h":{"groups":{}},"service.example.org":{"name":"S","groups":{}},"__proto__.h":{"groups":{}}',
     )
     assert.deepEqual(
       read.faults.map(({ entry, why }) => `${entry}: ${why}`),
@@ -93,6 +93,8 @@ describe('The JSON of a roster', () => {
         'c@h: is no object',
         'd@h: is no object',
         'e@h: is no object',
+        '__proto__: is no JID of a contact',
+        'contacts: is no JID of a contact',
         `${x(100)}…: is no JID of a contact`,
       ],
     )
@@ -124,7 +126,7 @@ describe('The JSON of a roster', () => {
       { requiredKeys: [] },
     )
     const key = fc.oneof(
-      fc.constantFrom('123', '__proto__', 'a\\20b@h'),
+      fc.constantFrom('1.2', '__proto__.h', '__proto__', 'a\\20b@h'),
       fc.emailAddress(),
       fc.tuple(text, fc.constant('@h')).map((parts) => parts.join('')),
     )
@@ -140,6 +142,11 @@ describe('The JSON of a roster', () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  it('reads names that are numbers in the order in which it printed them', () => {
+    const roster = new Map([['a@h', { name: null, groups: ['!', '1', '10', '2', 'a'] }]])
+    assert.deepEqual(readContacts(printContacts(roster)), roster)
   })
 
   it('never throws, and gives out only what can be served', () => {
