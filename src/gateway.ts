@@ -4,6 +4,7 @@ import { getHeapStatistics } from 'node:v8'
 import { type Config, controlSocket } from './config.js'
 import { GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
+import { UndiciHttpClient } from './http/http-client.js'
 import { bindError, HttpServer } from './http/http-server.js'
 import { PublicView } from './http/public-view.js'
 import { RosterEndpoint } from './http/roster-endpoint.js'
@@ -25,6 +26,7 @@ import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
 import { Rosters } from './roster/rosters.js'
 import { ServedRosters } from './roster/served-rosters.js'
+import { UpstreamRosters } from './roster/upstream-rosters.js'
 import { RosterControl } from './roster-control.js'
 import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
@@ -154,6 +156,29 @@ export class Gateway {
     )
     const isKeptHere = (domain: string) => config.domains.get(domain)?.roster.upstream === ''
     const component = config.roster.injectComponent ? { jid: xmpp.domain, name: COMPONENT_NAME } : null
+    const calls = new UndiciHttpClient(clock)
+    this.#opened.push(() => calls.close())
+    const upstreams = new Map<string, UpstreamRosters>()
+    for (const [domain, { roster }] of config.domains) {
+      if (roster.upstream === '') continue
+      const parts = {
+        http: calls,
+        copies: storage.rosterCopies,
+        clock,
+        component: component?.jid ?? null,
+        fraction: Math.random,
+      }
+      const upstream = new UpstreamRosters(roster.upstream, parts, {
+        changed: () => {},
+        fetched: (outcome) => metrics.rosterFetches.add(outcome),
+        servedStale: () => metrics.staleRosters.add(domain),
+        complaint: (user, what) => log.warn({ user, what }, "something is wrong with the upstream's roster"),
+        down: (why) => log.warn({ domain, why }, "the rosters' upstream fails; last good copies are served"),
+        up: () => log.info({ domain }, "the rosters' upstream works again"),
+      })
+      upstreams.set(domain, upstream)
+      this.#opened.push(() => upstream.stop())
+    }
 
     // XMPP
     let lastLinkError: string | null = null
@@ -256,6 +281,7 @@ export class Gateway {
       linkOnline: () => link.online,
       storageFailing: () => storage.fault !== null,
       unstoredUsers: () => writer.waiting,
+      upstreams,
     })
     const readiness = () => [
       ...(link.online ? [] : [`xmpp: ${lastLinkError ?? 'connecting'}`]),
@@ -269,7 +295,7 @@ export class Gateway {
     const status = new StatusEndpoint(view, clock, etagKey, counter)
     const tokens = new RosterTokens(config.roster.tokens)
     const served = new ServedRosters({
-      sources: new Map([...domains].map((domain) => [domain, rosters])),
+      sources: new Map([...domains].map((domain) => [domain, upstreams.get(domain) ?? rosters])),
       component,
       hidden: () => undefined,
       rostered: () => {},
@@ -286,7 +312,8 @@ export class Gateway {
       tokens,
       isKeptHere,
       component: component?.jid ?? null,
-      refresh: async (_domain, users) => ({ updated: users.length, errors: 0 }),
+      refresh: async (domain, users) =>
+        (await upstreams.get(domain)?.refetch(users)) ?? { updated: users.length, errors: 0 },
     }
     const turns = new Turns()
     const application = createApplication({

@@ -7,6 +7,8 @@ export interface MetricSources {
   readonly linkOnline: () => boolean
   readonly storageFailing: () => boolean
   readonly unstoredUsers: () => number
+  /** Of each domain whose rosters come from a web app. */
+  readonly upstreams: ReadonlyMap<string, { readonly isDown: boolean; readonly owed: number }>
 }
 
 const PREFIX = 'presence_gateway_'
@@ -22,9 +24,15 @@ export class Metrics {
   )
   readonly presencesTaken = this.#tally('presences_taken_total', 'Presence stanzas taken in from trusted sources')
   readonly changes = this.#tally('changes_total', "Changes of users' visible presence")
+  readonly rosterFetches = this.#tally(
+    'roster_fetches_total',
+    'Rosters asked of a roster.upstream: a roster, unknown-user (404), unreachable, status (not 200), invalid (no roster)',
+    'outcome',
+  )
+  readonly staleRosters = this.#tally('stale_rosters_served_total', 'Last good copies, or none, served', 'domain')
   readonly linkLosses = this.#tally('link_losses_total', 'Attempts or connections to the XMPP server that ended')
 
-  constructor({ board, linkOnline, storageFailing, unstoredUsers }: MetricSources) {
+  constructor({ board, linkOnline, storageFailing, unstoredUsers, upstreams }: MetricSources) {
     // Event-loop lag, memory, CPU, garbage collection.
     collectDefaultMetrics({ register: this.registry })
     this.#gauge('link_up', 'Whether the link to the XMPP server is up', () => Number(linkOnline()))
@@ -35,6 +43,12 @@ export class Metrics {
     )
     this.#gauges('users_by_freshness', 'Users by how fresh their presence is', 'freshness', () =>
       Object.entries(board.freshnessCounts()),
+    )
+    this.#gauges('roster_upstream_down', 'Whether last good copies are served without asking', 'domain', () =>
+      [...upstreams].map(([domain, { isDown }]) => [domain, Number(isDown)]),
+    )
+    this.#gauges('stale_rosters', 'Users who have a last good copy, until there is a newer one', 'domain', () =>
+      [...upstreams].map(([domain, { owed }]) => [domain, owed]),
     )
     board.onChange(() => this.changes.add())
   }
