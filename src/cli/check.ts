@@ -9,6 +9,7 @@ import { EjabberdHttpApi } from '../xmpp/ejabberd-api.js'
 import { linkAdvice } from '../xmpp/link-advice.js'
 import { checkPorts } from './check-ports.js'
 import { checkStorage } from './check-storage.js'
+import { checkUpstreams } from './check-upstreams.js'
 import type { Command } from './command.js'
 import { type ProbedDomain, type ProbeResult, probeComponent } from './component-probe.js'
 import { ControlClient } from './control-client.js'
@@ -38,9 +39,12 @@ export const check: Command = {
     const findings = new Findings(stdout)
     checkConfig(values.config, config, findings)
     for (const warning of warnings) findings.warn('config', warning)
+    const upstreams = checkUpstreams(config, stop)
     if (DirectoryLock.isHeld(config.storage.directory)) await checkRunning(config, findings)
     else await checkAtRest(config, pid, findings, stop)
+    const tellUpstreams = await upstreams
     if (stop.aborted) return 1
+    tellUpstreams(findings)
     const { failures, warnings: known } = findings
     if (failures > 0) stdout.write(`${failures} to mend.\n`)
     else stdout.write(known > 0 ? 'Nothing to mend; read the warnings.\n' : 'All is well.\n')

@@ -10,6 +10,7 @@ import { GatewayProcess, startGateway } from '../support/gateway-process.js'
 import { freePorts } from '../support/ports.js'
 import { startProsody } from '../support/prosody.js'
 import { until } from '../support/until.js'
+import { answering, WebApp } from '../support/web-app.js'
 import type { XmppServer } from '../support/xmpp-server.js'
 import { XmppUser } from '../support/xmpp-user.js'
 
@@ -126,6 +127,35 @@ describe('presence-gateway check', () => {
         await writeFile(join(directory, 'data', 'gateway.db'), 'no database at all, but a text of some length')
       })
       assert.match(failures(result)[0] ?? '', /^FAIL storage: .*gateway\.db: this is no database, or a damaged one/)
+    })
+
+    it('asks each web app that has rosters for those of nobody', async () => {
+      const app = new WebApp()
+      await app.start()
+      app.behaviours.set('good', answering({}))
+      app.behaviours.set('secret', (_request, response) => void response.writeHead(401).end())
+      app.behaviours.set('strict', (_request, response) => void response.writeHead(500).end())
+      app.behaviours.set('html', answering('<html>'))
+      const sites = ['good', 'unknown', 'secret', 'strict', 'html'].map((site) => [site, `${app.url}/${site}/%s`])
+      const [port] = await freePorts(1)
+      const domains = [...sites, ['down', `http://user:password@127.0.0.1:${port}/%s`]].map(([site, upstream]) => [
+        `${site}.example`,
+        { roster: { upstream } },
+      ])
+      const { lines } = await check({ ...link(port), domains: Object.fromEntries(domains) })
+      await app.stop()
+      const host = app.url.slice('http://'.length)
+      assert.deepEqual(
+        lines.filter((line) => line.includes('upstream')),
+        [
+          `ok   upstream good.example: ${host} answers`,
+          `ok   upstream unknown.example: ${host} answers`,
+          `FAIL upstream secret.example: ${host}: it answers 401: put the user and password that it wants into the URL`,
+          `warn upstream strict.example: ${host}: it answers 500 for presence-gateway-check, whom nobody is; it should answer {} or 404`,
+          `FAIL upstream html.example: ${host}: its answer is HTML or XML`,
+          `FAIL upstream down.example: 127.0.0.1:${port}: it refuses the connection`,
+        ],
+      )
     })
 
     it('leaves nothing behind', async () => {
