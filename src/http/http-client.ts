@@ -134,5 +134,6 @@ function explain(error: unknown): string {
   if (code === undefined) return `it cannot be called (${(error as Error).name})`
   if (CLOSED.has(code)) return 'it closed the connection before its answer was whole'
   if (code.includes('CERT') || code.includes('SIGNATURE')) return `its certificate is not accepted (${code})`
+  if (code.startsWith('ERR_SSL') || code === 'EPROTO') return `it does not speak TLS (${code})`
   return REASONS[code] ?? `it cannot be called (${code})`
 }
