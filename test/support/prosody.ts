@@ -12,6 +12,8 @@ const MODULES = ['roster', 'saslauth', 'disco', 'ping', 'time', 'version', 'bloc
 export interface ProsodyOptions extends XmppServerOptions {
   /** Modules for its HTTP port, which is closed without any. */
   httpModules?: readonly string[]
+  /** For `mode: 'roster-module'`: the gateway's host and port, and one of its roster.tokens. */
+  rosters?: { address: string; token: string }
   /** Lua for the global section. */
   extraConfig?: string
 }
@@ -54,6 +56,8 @@ class Prosody extends XmppServer {
       PRESENCE_DOMAINS: this.domains.join(','),
       GATEWAY_XMPP_DOMAIN: this.componentDomain,
       GATEWAY_XMPP_SECRET: this.secret,
+      GATEWAY_ADDRESS: (this.options as ProsodyOptions).rosters?.address,
+      GATEWAY_ROSTER_TOKEN: (this.options as ProsodyOptions).rosters?.token,
     }
   }
 
@@ -66,6 +70,7 @@ pidfile = "${this.directory}/prosody.pid"
 data_path = "${this.directory}/data"
 certificates = "${this.directory}/certs"
 log = { info = "*console" }
+plugin_paths = { "${join(REPOSITORY, 'test', 'support', 'prosody-modules')}" }
 interfaces = { "127.0.0.1" }
 component_interfaces = { "127.0.0.1" }
 http_interfaces = { "127.0.0.1" }

@@ -6,7 +6,7 @@ import { portAccepts } from './port-accepts.js'
 import { freePorts } from './ports.js'
 import { until } from './until.js'
 
-export type Wiring = 'privileged' | 'subscription' | 'none'
+export type Wiring = 'privileged' | 'subscription' | 'roster-module' | 'none'
 
 export interface XmppServerOptions {
   /** Which of prosody/'s files it includes; none: no component. */
