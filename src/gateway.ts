@@ -24,6 +24,9 @@ import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
 import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
+import { ModuleRefresh } from './roster/module-refresh.js'
+import { ModuleRefreshes } from './roster/module-refreshes.js'
+import { readContacts } from './roster/roster-json.js'
 import { Rosters } from './roster/rosters.js'
 import { ServedRosters } from './roster/served-rosters.js'
 import { UpstreamRosters } from './roster/upstream-rosters.js'
@@ -179,6 +182,19 @@ export class Gateway {
       upstreams.set(domain, upstream)
       this.#opened.push(() => upstream.stop())
     }
+    const modules = new Map<string, ModuleRefresh>()
+    for (const [domain, { roster }] of config.domains) {
+      if (roster.refreshUrl === '') continue
+      const address = { url: roster.refreshUrl, host: roster.refreshHost }
+      const faultChanged = (why: string | null) => {
+        if (why === null) log.info({ domain }, 'Prosody fetches rosters again')
+        else log.warn({ domain, why }, 'Prosody cannot be told to fetch rosters again; it is tried until it can')
+      }
+      modules.set(domain, new ModuleRefresh(address, calls, clock, Math.random, faultChanged))
+    }
+    const refreshes = new ModuleRefreshes(modules, async (user) => readContacts(await rosters.printed(user)).keys())
+    rosters.onChange((change) => refreshes.changed(change))
+    board.onChange((change) => refreshes.presenceChanged(change))
 
     // XMPP
     let lastLinkError: string | null = null
@@ -297,7 +313,7 @@ export class Gateway {
     const served = new ServedRosters({
       sources: new Map([...domains].map((domain) => [domain, upstreams.get(domain) ?? rosters])),
       component,
-      hidden: () => undefined,
+      hidden: (user) => refreshes.give(user),
       rostered: () => {},
       failed,
     })
@@ -312,8 +328,12 @@ export class Gateway {
       tokens,
       isKeptHere,
       component: component?.jid ?? null,
-      refresh: async (domain, users) =>
-        (await upstreams.get(domain)?.refetch(users)) ?? { updated: users.length, errors: 0 },
+      refresh: async (domain, users) => {
+        const fetched = await upstreams.get(domain)?.refetch(users)
+        const told = await refreshes.refresh(domain, users)
+        const updated = Math.min(fetched?.updated ?? told.updated, told.updated)
+        return { updated, errors: users.length - updated }
+      },
     }
     const turns = new Turns()
     const application = createApplication({
@@ -327,6 +347,9 @@ export class Gateway {
     const http = new HttpServer(config.http, { turns, clock, first, rest: application.callback(), failed })
     const url = await http.start()
     this.#opened.push(() => http.stop())
+    // Stopped while rosters are still served: Prosody fetches them.
+    this.#opened.push(() => refreshes.stop())
+    refreshes.refreshAll((domain, after, limit) => rosters.users(domain, after, limit)).catch(failed)
     const opsUrl = await this.#startOps(readiness, metrics)
     const control = new ControlServer(
       controlSocket(config),

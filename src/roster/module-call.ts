@@ -28,15 +28,15 @@ export function probeCall(address: ModuleAddress): HttpCall {
   return { ...bounds(address, '/:nobody'), method: 'GET', headers: headersFor(address) }
 }
 
-/** Whether it took the call and never answered. */
-export function wasSilent(answer: HttpAnswer, ms: number): boolean {
-  return answer.kind === 'failed' && ms >= TIMEOUT_MS - TIMER_MS
+/** Whether a call ended because its time was over. */
+export function tookAll(ms: number): boolean {
+  return ms >= TIMEOUT_MS - TIMER_MS
 }
 
 /** What is wrong, with what mends it; null: the module has done it. */
 export function moduleFault(address: ModuleAddress, answer: HttpAnswer, silent = false): string | null {
   const { origin, host } = new URL(address.url)
-  if (answer.kind === 'failed') return `${origin}: ${answer.why}${silent ? SILENCE : ''}`
+  if (answer.kind === 'failed') return `${origin}: ${silent ? SILENCE : answer.why}`
   const asked = address.host || host
   switch (answer.status) {
     case 200:
@@ -56,7 +56,7 @@ export function moduleFault(address: ModuleAddress, answer: HttpAnswer, silent =
 }
 
 const SILENCE =
-  '; http_roster_admin gives no answer while a client has sent no presence, or while it cannot reach the gateway'
+  'no answer; http_roster_admin gives none while a client has sent no presence, or while it cannot reach the gateway'
 
 function bounds(address: ModuleAddress, path: string) {
   const url = new URL(address.url)

@@ -2,12 +2,16 @@ import type { Clock, Timer } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
 import type { ContactJid } from './contact.js'
 import type { HttpClient } from './http-client.js'
-import { type ModuleAddress, moduleFault, refreshCall, wasSilent } from './module-call.js'
+import { type ModuleAddress, moduleFault, refreshCall, tookAll } from './module-call.js'
 import { type Refresh, RefreshQueue, settle } from './refresh-queue.js'
 import type { RosterChange } from './roster-change.js'
 
 const FIRST_BACKOFF_MS = 5000
 const MAX_BACKOFF_MS = 60_000
+// A user alone: whose client has sent no presence yet usually does so at once.
+const FIRST_ALONE_MS = 500
+// From the last roster that it was given to its answer, Prosody has nothing to wait for.
+const SILENCE_MS = 2000
 const PARTING_MS = 2000
 
 export interface RefreshOutcome {
@@ -45,7 +49,9 @@ export class ModuleRefresh {
   #failures = 0
   #pausedUntil = 0
   #stopped = false
-  readonly #abort = new AbortController()
+  #gaveUp = false
+  #ending: AbortController | null = null
+  #silence: Timer | null = null
   #fault: string | null = null
   #succeededAt: number | null = null
 
@@ -93,10 +99,13 @@ export class ModuleRefresh {
     return { updated, errors: users.length - updated }
   }
 
-  /** Who must be left out of this user's roster, whoever fetches it now. */
-  hides(user: BareJid): ReadonlySet<ContactJid> | undefined {
-    const hidden = this.#hiding ? this.#underWay.get(user)?.hidden : undefined
-    return hidden && hidden.size > 0 ? hidden : undefined
+  /** Prosody is given this user's roster: who must be left out of it. */
+  give(user: BareJid): ReadonlySet<ContactJid> | undefined {
+    const refresh = this.#underWay.get(user)
+    if (!refresh) return
+    this.#silence?.cancel()
+    this.#silence = this.#clock.after(SILENCE_MS, () => this.#ending?.abort())
+    return this.#hiding && refresh.hidden.size > 0 ? refresh.hidden : undefined
   }
 
   /** Tries what waits once more, for two seconds at most. */
@@ -105,7 +114,10 @@ export class ModuleRefresh {
     this.#timer?.cancel()
     this.#timer = null
     if (this.#clock.steady() >= this.#pausedUntil) this.#run()
-    const patience = this.#clock.after(PARTING_MS, () => this.#abort.abort())
+    const patience = this.#clock.after(PARTING_MS, () => {
+      this.#gaveUp = true
+      this.#ending?.abort()
+    })
     await this.#running
     patience.cancel()
     this.#waiting.clear()
@@ -143,7 +155,7 @@ export class ModuleRefresh {
       const now = this.#clock.steady()
       const due = this.#waiting.dueAt(now)
       const more = this.#stopped || (due !== null && due <= now)
-      if (!more || now < this.#pausedUntil || this.#abort.signal.aborted) return
+      if (!more || now < this.#pausedUntil || this.#gaveUp) return
     }
   }
 
@@ -166,8 +178,11 @@ export class ModuleRefresh {
   /** false: all of them wait again. */
   async #call(chunk: ReadonlyMap<BareJid, Refresh>): Promise<boolean> {
     const began = this.#clock.steady()
-    const answer = await this.#http.call(refreshCall(this.#address, chunk.keys()), this.#abort.signal)
-    const silent = wasSilent(answer, this.#clock.steady() - began)
+    const ending = new AbortController()
+    this.#ending = ending
+    const answer = await this.#http.call(refreshCall(this.#address, chunk.keys()), ending.signal)
+    this.#silence?.cancel()
+    const silent = answer.kind === 'failed' && (ending.signal.aborted || tookAll(this.#clock.steady() - began))
     this.#setFault(moduleFault(this.#address, answer, silent))
     if (this.#fault === null) {
       this.#failures = 0
@@ -180,19 +195,19 @@ export class ModuleRefresh {
       if (silent) refresh.alone = true
     }
     if (!silent) {
-      this.#pausedUntil = this.#clock.steady() + this.#backoff(this.#failures++)
+      this.#pausedUntil = this.#clock.steady() + this.#backoff(FIRST_BACKOFF_MS, this.#failures++)
       this.#waiting.settle()
     }
     return false
   }
 
   #postpone(refresh: Refresh): void {
-    refresh.notBefore = this.#clock.steady() + this.#backoff(refresh.failures++)
+    refresh.notBefore = this.#clock.steady() + this.#backoff(FIRST_ALONE_MS, refresh.failures++)
     settle(refresh, false)
   }
 
-  #backoff(failures: number): number {
-    return Math.round(this.#fraction() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failures, 16)))
+  #backoff(firstMs: number, failures: number): number {
+    return Math.round(this.#fraction() * Math.min(MAX_BACKOFF_MS, firstMs * 2 ** Math.min(failures, 16)))
   }
 
   #setFault(fault: string | null): void {

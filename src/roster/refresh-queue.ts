@@ -29,9 +29,11 @@ export class RefreshQueue {
     return this.#waiting.has(user)
   }
 
+  /** Whatever went wrong before, she is due. */
   add(user: BareJid): Refresh {
     let refresh = this.#waiting.get(user)
-    if (!refresh) {
+    if (refresh) refresh.notBefore = 0
+    else {
       refresh = { hidden: new Set(), alone: false, failures: 0, notBefore: 0, settle: [] }
       this.#waiting.set(user, refresh)
     }

@@ -17,7 +17,7 @@ function set(fraction = () => 1) {
   const rosters = new Map<BareJid, Roster>()
   const faults: (string | null)[] = []
   const served = (user: BareJid): Roster => {
-    const hidden = refresh.hides(user)
+    const hidden = refresh.give(user)
     for (const jid of hidden ?? []) assert.ok(rosters.get(user)?.has(jid), `${jid} is hidden, and no contact`)
     return new Map([...(rosters.get(user) ?? [])].filter(([jid]) => !hidden?.has(jid)))
   }
@@ -96,12 +96,12 @@ describe('ModuleRefresh', () => {
     server.login(ALICE)
     server.conducts = [{ kind: 'refused' }]
     edit(ALICE, 'bob@localhost', named('Robert'))
-    assert.equal(refresh.hides(ALICE), undefined)
+    assert.equal(refresh.give(ALICE), undefined)
     await clock.passing(200)
-    assert.deepEqual([...(refresh.hides(ALICE) ?? [])], ['bob@localhost'])
-    assert.equal(refresh.hides(BOB), undefined)
+    assert.deepEqual([...(refresh.give(ALICE) ?? [])], ['bob@localhost'])
+    assert.equal(refresh.give(BOB), undefined)
     await clock.passing(1)
-    assert.equal(refresh.hides(ALICE), undefined)
+    assert.equal(refresh.give(ALICE), undefined)
   })
 
   it('backs off with full jitter while Prosody is away, and says why once', async () => {
@@ -131,21 +131,43 @@ describe('ModuleRefresh', () => {
     assert.equal(refresh.state.waiting, 2)
   })
 
-  it('lets nobody who gets no answer keep it from the others', async () => {
-    const { clock, server, faults, refresh, usernames } = set()
-    server.silentAbout.add(BOB)
-    const carol = 'carol@localhost' as BareJid
-    const outcome = refresh.refresh([ALICE, BOB, carol])
-    await clock.passing(10_300)
-    assert.deepEqual(usernames(), [['alice', 'bob', 'carol'], ['alice'], ['bob']])
-    await clock.passing(10_000)
-    assert.deepEqual(usernames().slice(3), [['carol']])
-    assert.deepEqual(await outcome, { updated: 2, errors: 1 })
-    assert.match(faults[0] ?? '', /no answer while a client has sent no presence/)
+  for (const [what, online, silence] of [
+    ['two seconds after the last roster was fetched', true, 2000],
+    ['ten seconds when none is', false, 10_000],
+  ] as const) {
+    it(`lets nobody who gets no answer keep it from the others: gives up ${what}`, async () => {
+      const { clock, server, faults, refresh, usernames } = set()
+      server.silentAbout.add(BOB)
+      const carol = 'carol@localhost' as BareJid
+      const users = [ALICE, BOB, carol]
+      if (online) for (const user of users) server.login(user)
+      const outcome = refresh.refresh(users)
+      await clock.passing(silence + 300)
+      assert.deepEqual(usernames(), [['alice', 'bob', 'carol'], ['alice'], ['bob']])
+      await clock.passing(silence)
+      assert.deepEqual(usernames().slice(3), [['carol']])
+      assert.deepEqual(await outcome, { updated: 2, errors: 1 })
+      assert.match(faults[0] ?? '', /no answer; .* while a client has sent no presence/)
+      server.silentAbout.clear()
+      await clock.passing(HOUR)
+      assert.deepEqual(usernames().slice(4), [['bob']])
+      assert.equal(clock.timers, 0)
+    })
+  }
+
+  it('tries somebody who got no answer again when there is another change', async () => {
+    const { clock, server, refresh, edit, usernames } = set()
+    server.silentAbout.add(ALICE)
+    server.login(ALICE)
+    edit(ALICE, 'x@localhost', named('One'))
+    await clock.passing(60_000)
+    const before = usernames().length
+    assert.ok(before < 10)
     server.silentAbout.clear()
-    await clock.passing(HOUR)
-    assert.deepEqual(usernames().slice(4), [['bob']])
-    assert.equal(clock.timers, 0)
+    edit(ALICE, 'x@localhost', named('Two'))
+    await clock.passing(300)
+    assert.equal(server.online.get(ALICE)?.get('x@localhost')?.name, 'Two')
+    assert.equal(refresh.state.waiting, 0)
   })
 
   for (const [what, conduct, expected] of [
