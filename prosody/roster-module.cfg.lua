@@ -50,10 +50,12 @@ local function forget_roster(event)
 	lua.require "core.storagemanager".open(host, "roster"):set(username, nil)
 end
 
--- A second modules_enabled would replace the VirtualHost's own list, so the module is loaded after that list was.
+-- A second modules_enabled would replace the VirtualHost's own list, so these are loaded after that list was.
 lua.prosody.events.add_handler("host-activated", function (host)
 	if is_served[host] then
-		lua.require "core.modulemanager".load(host, "http_roster_admin")
+		local modules = lua.require "core.modulemanager"
+		modules.load(host, "http")
+		modules.load(host, "http_roster_admin")
 		lua.prosody.hosts[host].events.add_handler("resource-unbind", forget_roster, -100)
 	end
 end, -1)

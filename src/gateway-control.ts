@@ -29,6 +29,8 @@ export interface GatewayReport {
   /** null when it is not configured. */
   readonly ejabberdApi: { readonly error: string | null } | null
   readonly storage: { readonly error: string | null }
+  /** By domain, why Prosody could not be told of changed rosters. */
+  readonly refreshFaults: readonly (readonly [string, string])[]
 }
 
 export interface WatchedUser extends UserPresence {

@@ -298,6 +298,7 @@ export class Gateway {
       storageFailing: () => storage.fault !== null,
       unstoredUsers: () => writer.waiting,
       upstreams,
+      rosterRefreshes: refreshes,
     })
     const readiness = () => [
       ...(link.online ? [] : [`xmpp: ${lastLinkError ?? 'connecting'}`]),
@@ -379,6 +380,7 @@ export class Gateway {
           })),
           ejabberdApi: api && { error: apiError },
           storage: { error: storage.fault },
+          refreshFaults: refreshes.faults,
         }),
       }),
     )

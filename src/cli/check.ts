@@ -8,6 +8,7 @@ import { ComponentLock } from '../xmpp/component-lock.js'
 import { EjabberdHttpApi } from '../xmpp/ejabberd-api.js'
 import { linkAdvice } from '../xmpp/link-advice.js'
 import { checkPorts } from './check-ports.js'
+import { checkRefresh } from './check-refresh.js'
 import { checkStorage } from './check-storage.js'
 import { checkUpstreams } from './check-upstreams.js'
 import type { Command } from './command.js'
@@ -40,7 +41,7 @@ export const check: Command = {
     checkConfig(values.config, config, findings)
     for (const warning of warnings) findings.warn('config', warning)
     const upstreams = checkUpstreams(config, stop)
-    if (DirectoryLock.isHeld(config.storage.directory)) await checkRunning(config, findings)
+    if (DirectoryLock.isHeld(config.storage.directory)) await checkRunning(config, findings, stop)
     else await checkAtRest(config, pid, findings, stop)
     const tellUpstreams = await upstreams
     if (stop.aborted) return 1
@@ -72,7 +73,7 @@ function holdsSecret(file: string): boolean {
 }
 
 /** The gateway itself knows; a second link would split ejabberd's stanzas. */
-async function checkRunning(config: Config, findings: Findings): Promise<void> {
+async function checkRunning(config: Config, findings: Findings, stop: AbortSignal): Promise<void> {
   const { xmpp } = config
   const report = await new ControlClient(config).report().catch((error: Error) => {
     findings.fail('gateway', error.message)
@@ -84,6 +85,8 @@ async function checkRunning(config: Config, findings: Findings): Promise<void> {
   else findings.ok('storage', `${config.storage.directory} is written`)
   findings.ok('http', `answers at ${report.url}`)
   if (report.ops) findings.ok('ops', `answers at ${report.ops}`)
+  const tellRefresh = await checkRefresh(config, stop, new Map(report.refreshFaults))
+  tellRefresh(findings)
   if (!report.link.online) {
     findings.fail(
       'link',
@@ -106,6 +109,7 @@ async function checkAtRest(config: Config, pid: number, findings: Findings, stop
   await checkPorts(config, findings)
   // Side by side, to be quick; told in order.
   const api = askApi(config, stop)
+  const refresh = checkRefresh(config, stop)
   const link = await tryLink(config, pid, stop)
   if (stop.aborted) return
   if (link.kind === 'down') findings.fail('link', link.reason)
@@ -115,6 +119,8 @@ async function checkAtRest(config: Config, pid: number, findings: Findings, stop
       checkDomain({ ...domain, subscribed: subscribed.get(domain.domain) ?? 0 }, config, findings)
     }
   }
+  const tellRefresh = await refresh
+  tellRefresh(findings)
   const verdict = await api
   if (verdict?.error) findings.fail('ejabberd API', apiAdvice(verdict.error))
   else if (verdict)

@@ -28,6 +28,7 @@ const REPORT: z.ZodType<GatewayReport> = z.object({
   domains: z.array(DOMAIN),
   ejabberdApi: FAILING.nullable(),
   storage: FAILING,
+  refreshFaults: z.array(z.tuple([z.string(), z.string()])),
 })
 const WATCHED: z.ZodType<WatchLine> = z.union([
   z.object({

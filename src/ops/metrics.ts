@@ -9,6 +9,7 @@ export interface MetricSources {
   readonly unstoredUsers: () => number
   /** Of each domain whose rosters come from a web app. */
   readonly upstreams: ReadonlyMap<string, { readonly isDown: boolean; readonly owed: number }>
+  readonly rosterRefreshes: { readonly waiting: number; readonly faults: { readonly length: number } }
 }
 
 const PREFIX = 'presence_gateway_'
@@ -32,12 +33,22 @@ export class Metrics {
   readonly staleRosters = this.#tally('stale_rosters_served_total', 'Last good copies, or none, served', 'domain')
   readonly linkLosses = this.#tally('link_losses_total', 'Attempts or connections to the XMPP server that ended')
 
-  constructor({ board, linkOnline, storageFailing, unstoredUsers, upstreams }: MetricSources) {
+  constructor({ board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes }: MetricSources) {
     // Event-loop lag, memory, CPU, garbage collection.
     collectDefaultMetrics({ register: this.registry })
     this.#gauge('link_up', 'Whether the link to the XMPP server is up', () => Number(linkOnline()))
     this.#gauge('storage_failing', 'Whether storing fails', () => Number(storageFailing()))
     this.#gauge('unstored_users', 'Users whose newest presence is not stored yet', unstoredUsers)
+    this.#gauge(
+      'roster_refreshes_waiting',
+      'Users whose changed roster Prosody has not fetched yet',
+      () => rosterRefreshes.waiting,
+    )
+    this.#gauge(
+      'roster_refreshes_failing',
+      'Domains whose Prosody cannot be told of changed rosters',
+      () => rosterRefreshes.faults.length,
+    )
     this.#gauges('users', 'Users by the show of their winning resource', 'show', () =>
       SHOWS.filter((show) => show !== 'unknown').map((show) => [show, board.counts[show]]),
     )

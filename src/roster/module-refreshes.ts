@@ -32,6 +32,16 @@ export class ModuleRefreshes {
     module.changed(change)
   }
 
+  /** By domain, for the admin. */
+  get faults(): [string, string][] {
+    return [...this.#modules].flatMap(([domain, { state }]) => (state.fault === null ? [] : [[domain, state.fault]]))
+  }
+
+  /** Users whose server has not taken over a change yet. */
+  get waiting(): number {
+    return [...this.#modules.values()].reduce((sum, { state }) => sum + state.waiting, 0)
+  }
+
   /** Where the domain has no module, there is nothing to do. */
   async refresh(domain: string, users: readonly BareJid[]): Promise<RefreshOutcome> {
     return (await this.#modules.get(domain)?.refresh(users)) ?? { updated: users.length, errors: 0 }

@@ -18,7 +18,7 @@ describe('mod_http_roster_admin', () => {
   before(async () => {
     app = await RosterWebApp.start()
     const rosters = { address: app.address, token: 'roster-token' }
-    server = await startProsody({ mode: 'roster-module', rosters, users: ['alice', 'bob'], httpModules: ['http'] })
+    server = await startProsody({ mode: 'roster-module', rosters, users: ['alice', 'bob'] })
   })
   after(async () => {
     await server?.stop()

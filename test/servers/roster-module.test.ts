@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Element } from '@xmpp/client'
-import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
+import { ComponentLink } from '../support/component-link.js'
+import { GatewayProcess, startGateway } from '../support/gateway-process.js'
 import { untilJson } from '../support/json-status.js'
 import { freePorts } from '../support/ports.js'
 import { startProsody } from '../support/prosody.js'
@@ -21,7 +22,7 @@ describe('Rosters that Prosody’s mod_http_roster_admin fetches', function () {
     const [port] = await freePorts(1)
     const rosters = { address: `127.0.0.1:${port}`, token: TOKEN }
     const names = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank']
-    server = await startProsody({ mode: 'roster-module', rosters, users: names, httpModules: ['http'] })
+    server = await startProsody({ mode: 'roster-module', rosters, users: names })
     const refreshUrl = `http://localhost:${server.httpPort}/roster_admin/refresh`
     gateway = await startGateway({
       server,
@@ -129,6 +130,36 @@ describe('Rosters that Prosody’s mod_http_roster_admin fetches', function () {
     assert.equal((await nextItem(frank, 'dave@localhost')).name, 'Dave')
   })
 
+  describe('and check', () => {
+    const lineOf = async (gateway: GatewayProcess) => {
+      const { output } = await gateway.run('check')
+      return output.split('\n').find((line) => line.includes('refresh localhost'))
+    }
+    const atRest = async (refreshUrl: string, refreshHost = '') => {
+      const domains = { localhost: { roster: { refreshUrl, refreshHost } } }
+      const other = await GatewayProcess.prepare({ server, config: { domains } })
+      const line = await lineOf(other)
+      await other.stop()
+      return line
+    }
+    const WELL = 'ok   refresh localhost: Prosody can be told of changed rosters'
+
+    it('says that they are refreshed, whether the gateway runs or not', async () => {
+      assert.equal(await lineOf(gateway), WELL)
+      assert.equal(await atRest(`http://127.0.0.1:${server.httpPort}/roster_admin/refresh/`, 'localhost'), WELL)
+    })
+
+    it('says what to mend where they are not', async () => {
+      const address = `http://127.0.0.1:${server.httpPort}`
+      assert.match(
+        (await atRest(`${address}/roster_admin/refresh`)) ?? '',
+        /^FAIL .* answers 404: .* Host header, which was 127\.0\.0\.1:\d+\. Set refreshHost/,
+      )
+      const [closed] = await freePorts(1)
+      assert.match((await atRest(`http://localhost:${closed}/`)) ?? '', /^FAIL .* it refuses the connection/)
+    })
+  })
+
   it.skip('bring the presence of everybody who has one, with nobody accepting anything', async () => {
     const { user: alice } = await enter('alice')
     await untilJson(gateway, alice.jid, { show: 'online', freshness: 'live' })
@@ -136,5 +167,80 @@ describe('Rosters that Prosody’s mod_http_roster_admin fetches', function () {
     await untilJson(gateway, alice.jid, { show: 'dnd', text: 'busy', freshness: 'live' })
     alice.dieSilently()
     await untilJson(gateway, alice.jid, { show: 'offline', freshness: 'live' })
+  })
+})
+
+/** Without prosody/'s file: Prosody keeps the roster of a user who was probed while she was offline. */
+describe('Rosters that Prosody keeps beyond a logout', function () {
+  this.timeout(60_000)
+
+  it('are refreshed at the next login', async () => {
+    const [port] = await freePorts(1)
+    const server = await startProsody({
+      mode: 'none',
+      users: ['alice'],
+      httpModules: ['http', 'http_roster_admin', 'privilege'],
+      extraConfig: `
+        modules_disabled = { "s2s", "roster" }
+        storage = { roster = "memory" }
+        http_roster_url = "http://gateway:${TOKEN}@127.0.0.1:${port}/roster/localhost/%s"
+        privileged_entities = { ["${COMPONENT}"] = { presence = "managed_entity" } }
+        Component "${COMPONENT}"
+          component_secret = "component-secret"
+          modules_enabled = { "privilege" }
+        Component "stranger.localhost"
+          component_secret = "component-secret"`,
+    })
+    const roster = { refreshUrl: `http://localhost:${server.httpPort}/roster_admin/refresh` }
+    const gateway = await startGateway({
+      server,
+      config: { http: { port }, domains: { localhost: { publish: 'details', roster } }, roster: { tokens: [TOKEN] } },
+    })
+    const call = (method: string, path: string, body: unknown) =>
+      fetch(`${gateway.url}${path}`, {
+        method,
+        headers: { Authorization: `Bearer ${TOKEN}` },
+        body: JSON.stringify(body),
+      })
+    const put = async (contacts: object) => {
+      await call('PUT', '/roster/localhost/alice', contacts)
+      // Answered once Prosody has heard of the change, and has not cared.
+      await call('POST', '/roster_admin/refresh', ['alice'])
+    }
+    const login = async () => {
+      const alice = await XmppUser.login({ port: server.c2sPort, jid: 'alice@localhost' })
+      const roster = await alice.roster()
+      await alice.setPresence()
+      return { alice, names: new Map(roster.map(({ jid, name }) => [jid, name])) }
+    }
+    try {
+      await put({ 'bob@localhost': { name: 'Bob' }, 'carol@localhost': { name: 'Carol' } })
+      const { componentPort: port, secret } = server
+      const stranger = await until(() => ComponentLink.open({ port, domain: 'stranger.localhost', secret }))
+      stranger.send("<presence type='probe' from='stranger.localhost' to='alice@localhost'/>")
+      await until(() => gateway.logLines.some(({ msg }) => msg === 'server identified'))
+      const first = await login()
+      assert.equal(first.names.get('bob@localhost'), 'Bob')
+      await untilJson(gateway, first.alice.jid, { show: 'online' })
+      await first.alice.logout()
+      await untilJson(gateway, first.alice.jid, { show: 'offline' })
+      await put({ 'bob@localhost': { name: 'Robert' }, 'dave@localhost': { name: 'Dave' } })
+      const { alice, names } = await login()
+      assert.equal(names.get('bob@localhost'), 'Bob')
+      await until(async () => {
+        const names = new Map((await alice.roster()).map(({ jid, name }) => [jid, name]))
+        assert.deepEqual([...names].sort(), [
+          ['bob@localhost', 'Robert'],
+          ['dave@localhost', 'Dave'],
+          [COMPONENT, 'Presence'],
+        ])
+        return true
+      })
+      alice.dieSilently()
+      stranger.close()
+    } finally {
+      await gateway.stop()
+      await server.stop()
+    }
   })
 })
