@@ -26,7 +26,6 @@ import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
 import { ModuleRefresh } from './roster/module-refresh.js'
 import { ModuleRefreshes } from './roster/module-refreshes.js'
-import { readContacts } from './roster/roster-json.js'
 import { Rosters } from './roster/rosters.js'
 import { ServedRosters } from './roster/served-rosters.js'
 import { UpstreamRosters } from './roster/upstream-rosters.js'
@@ -192,7 +191,7 @@ export class Gateway {
       }
       modules.set(domain, new ModuleRefresh(address, calls, clock, Math.random, faultChanged))
     }
-    const refreshes = new ModuleRefreshes(modules, async (user) => readContacts(await rosters.printed(user)).keys())
+    const refreshes = new ModuleRefreshes(modules, async (user) => (await rosters.contacts(user)).keys())
     rosters.onChange((change) => refreshes.changed(change))
     board.onChange((change) => refreshes.presenceChanged(change))
 
