@@ -349,7 +349,12 @@ export class Gateway {
     this.#opened.push(() => http.stop())
     // Stopped while rosters are still served: Prosody fetches them.
     this.#opened.push(() => refreshes.stop())
-    refreshes.refreshAll((domain, after, limit) => rosters.users(domain, after, limit)).catch(failed)
+    refreshes
+      .refreshAll(
+        (domain, after, limit) => rosters.users(domain, after, limit),
+        (domain) => board.usersOf(domain),
+      )
+      .catch(failed)
     const opsUrl = await this.#startOps(readiness, metrics)
     const control = new ControlServer(
       controlSocket(config),

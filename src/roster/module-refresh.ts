@@ -3,7 +3,7 @@ import type { BareJid } from '../presence/jid.js'
 import type { ContactJid } from './contact.js'
 import type { HttpClient } from './http-client.js'
 import { type ModuleAddress, moduleFault, refreshCall, tookAll } from './module-call.js'
-import { type Refresh, RefreshQueue, settle } from './refresh-queue.js'
+import { hide, onSettled, type Refresh, RefreshQueue, settle } from './refresh-queue.js'
 import type { RosterChange } from './roster-change.js'
 
 const FIRST_BACKOFF_MS = 5000
@@ -79,12 +79,12 @@ export class ModuleRefresh {
     const underWay = this.#underWay.get(user)
     // Until an earlier change has gone well, the server may still have whom that one removed.
     const mayBeThere = underWay !== undefined || this.#waiting.has(user)
-    const { hidden } = this.#waiting.add(user)
-    for (const jid of altered) hidden.add(jid)
-    if (mayBeThere) for (const jid of added) hidden.add(jid)
+    const refresh = this.#waiting.add(user)
+    for (const jid of altered) hide(refresh, jid)
+    if (mayBeThere) for (const jid of added) hide(refresh, jid)
     for (const jid of removed) {
-      hidden.delete(jid)
-      underWay?.hidden.delete(jid)
+      refresh.hidden?.delete(jid)
+      underWay?.hidden?.delete(jid)
     }
     this.#wake()
   }
@@ -93,7 +93,7 @@ export class ModuleRefresh {
   async refresh(users: readonly BareJid[]): Promise<RefreshOutcome> {
     if (this.#stopped) return { updated: 0, errors: users.length }
     this.#pausedUntil = 0
-    const settled = users.map((user) => new Promise<boolean>((resolve) => this.#waiting.add(user).settle.push(resolve)))
+    const settled = users.map((user) => new Promise<boolean>((resolve) => onSettled(this.#waiting.add(user), resolve)))
     this.#wake()
     const updated = (await Promise.all(settled)).filter(Boolean).length
     return { updated, errors: users.length - updated }
@@ -105,7 +105,7 @@ export class ModuleRefresh {
     if (!refresh) return
     this.#silence?.cancel()
     this.#silence = this.#clock.after(SILENCE_MS, () => this.#ending?.abort())
-    return this.#hiding && refresh.hidden.size > 0 ? refresh.hidden : undefined
+    return this.#hiding && refresh.hidden?.size ? refresh.hidden : undefined
   }
 
   /** Tries what waits once more, for two seconds at most. */
@@ -166,10 +166,10 @@ export class ModuleRefresh {
     if (!removed) return
     const toAdd = new Map<BareJid, Refresh>()
     for (const [user, refresh] of chunk) {
-      if (refresh.hidden.size > 0) toAdd.set(user, refresh)
+      if (refresh.hidden?.size) toAdd.set(user, refresh)
       else settle(refresh, true)
       // Whatever comes of the next call, the server has none of them any more.
-      refresh.hidden = new Set()
+      refresh.hidden = null
     }
     if (toAdd.size === 0 || !(await this.#call(toAdd))) return
     for (const refresh of toAdd.values()) settle(refresh, true)

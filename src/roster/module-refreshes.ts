@@ -6,6 +6,7 @@ import type { ModuleRefresh, RefreshOutcome } from './module-refresh.js'
 import type { RosterChange } from './roster-change.js'
 
 const PAGE = 1000
+const NO_CHANGE = { added: [], altered: [], removed: [] } as const
 
 /** Keeps what Prosody's module has of every roster true, on each domain with a `refreshUrl`. */
 export class ModuleRefreshes {
@@ -15,7 +16,6 @@ export class ModuleRefreshes {
   readonly #given = new Set<BareJid>()
   /** Whose contacts have another name or other groups than when she was last given them. */
   readonly #altered = new Set<BareJid>()
-  #stopped = false
 
   constructor(
     modules: ReadonlyMap<string, ModuleRefresh>,
@@ -68,31 +68,34 @@ export class ModuleRefreshes {
     if (after === 'offline') this.#given.delete(user)
     if (isThere(before) || !isThere(after) || this.#given.has(user)) return
     this.#given.add(user)
-    const refresh = (contacts: Iterable<ContactJid>) =>
-      module.changed({ user, added: [], altered: [...contacts], removed: [] })
+    const refresh = (contacts: Iterable<ContactJid>) => module.changed({ user, ...NO_CHANGE, altered: [...contacts] })
     // Which contacts have altered is not kept: it might be everybody's whole roster.
     if (!this.#altered.has(user)) refresh([])
     else void this.#contactsOf(user).then(refresh, () => refresh([]))
   }
 
-  /** Everybody, once: nobody told the server what changed just before a crash. */
+  /**
+   * Everybody of whom anything is known, once: nobody told the server what changed just before a crash, and whoever has logged
+   * in while the gateway was away waits for her roster in vain. `withRoster` gives them by page, after a username.
+   */
   async refreshAll(
-    users: (domain: string, after: string, limit: number) => Promise<readonly BareJid[]>,
+    withRoster: (domain: string, after: string, limit: number) => Promise<readonly BareJid[]>,
+    seen: (domain: string) => Iterable<BareJid>,
   ): Promise<void> {
-    for (const domain of this.#modules.keys()) {
-      let after = ''
-      for (;;) {
-        const page = this.#stopped ? [] : await users(domain, after, PAGE)
+    for (const [domain, module] of this.#modules) {
+      const users = new Set(seen(domain))
+      for (let after = ''; ; ) {
+        const page = await withRoster(domain, after, PAGE)
+        for (const user of page) users.add(user)
         const last = page.at(-1)
-        if (last === undefined) break
-        await this.refresh(domain, page)
+        if (last === undefined || page.length < PAGE) break
         after = last.slice(0, last.lastIndexOf('@'))
       }
+      for (const user of users) module.changed({ user, ...NO_CHANGE })
     }
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true
     await Promise.all([...this.#modules.values()].map((module) => module.stop()))
   }
 

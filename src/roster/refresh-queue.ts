@@ -2,15 +2,16 @@ import type { BareJid } from '../presence/jid.js'
 import type { ContactJid } from './contact.js'
 
 export interface Refresh {
-  /** Contacts that the server may have as they were before. All of them are in the roster: so they are bounded. */
-  hidden: Set<ContactJid>
+  /** Contacts that the server may have as they were before; null: none. All of them are in the roster: so they are bounded. */
+  hidden: Set<ContactJid> | null
   /** In company it was not answered: whoever cannot be refreshed keeps the answer from all others in the call. */
   alone: boolean
   /** Of those alone. */
   failures: number
   /** By the steady clock. */
   notBefore: number
-  readonly settle: ((ok: boolean) => void)[]
+  /** Who waits for the outcome; null: nobody. Both are null for most: at a start everybody is refreshed. */
+  settle: ((ok: boolean) => void)[] | null
 }
 
 const CHUNK = 100
@@ -34,7 +35,7 @@ export class RefreshQueue {
     let refresh = this.#waiting.get(user)
     if (refresh) refresh.notBefore = 0
     else {
-      refresh = { hidden: new Set(), alone: false, failures: 0, notBefore: 0, settle: [] }
+      refresh = { hidden: null, alone: false, failures: 0, notBefore: 0, settle: null }
       this.#waiting.set(user, refresh)
     }
     return refresh
@@ -44,8 +45,8 @@ export class RefreshQueue {
   putBack(user: BareJid, refresh: Refresh): void {
     const meanwhile = this.#waiting.get(user)
     if (meanwhile) {
-      for (const jid of meanwhile.hidden) refresh.hidden.add(jid)
-      refresh.settle.push(...meanwhile.settle)
+      for (const jid of meanwhile.hidden ?? []) hide(refresh, jid)
+      for (const resolve of meanwhile.settle ?? []) onSettled(refresh, resolve)
       this.#waiting.delete(user)
     }
     this.#waiting.set(user, refresh)
@@ -88,6 +89,18 @@ export class RefreshQueue {
   }
 }
 
+export function hide(refresh: Refresh, jid: ContactJid): void {
+  refresh.hidden ??= new Set()
+  refresh.hidden.add(jid)
+}
+
+export function onSettled(refresh: Refresh, resolve: (ok: boolean) => void): void {
+  refresh.settle ??= []
+  refresh.settle.push(resolve)
+}
+
 export function settle(refresh: Refresh, ok: boolean): void {
-  for (const resolve of refresh.settle.splice(0)) resolve(ok)
+  const waiting = refresh.settle ?? []
+  refresh.settle = null
+  for (const resolve of waiting) resolve(ok)
 }

@@ -130,6 +130,17 @@ describe('Rosters that Prosody’s mod_http_roster_admin fetches', function () {
     assert.equal((await nextItem(frank, 'dave@localhost')).name, 'Dave')
   })
 
+  it('come to whoever has logged in while the gateway was away', async () => {
+    await gateway.shutDown()
+    const alice = await XmppUser.login({ port: server.c2sPort, jid: 'alice@localhost' })
+    users.push(alice)
+    await alice.send("<iq type='get' id='unanswered'><query xmlns='jabber:iq:roster'/></iq>")
+    await alice.setPresence()
+    await gateway.start()
+    assert.equal((await nextItem(alice, 'bob@localhost')).name, 'Bob')
+    assert.equal((await nextItem(alice, COMPONENT)).name, 'Presence')
+  })
+
   describe('and check', () => {
     const lineOf = async (gateway: GatewayProcess) => {
       const { output } = await gateway.run('check')
