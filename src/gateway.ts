@@ -18,7 +18,7 @@ import { Metrics } from './ops/metrics.js'
 import { OpsServer } from './ops/ops-server.js'
 import type { Clock, Timer } from './presence/clock.js'
 import { Domains } from './presence/domains.js'
-import { domainOf } from './presence/jid.js'
+import { type BareJid, domainOf } from './presence/jid.js'
 import { PresenceBoard } from './presence/presence-board.js'
 import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
@@ -26,6 +26,7 @@ import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
 import { ModuleRefresh } from './roster/module-refresh.js'
 import { ModuleRefreshes } from './roster/module-refreshes.js'
+import { readContacts } from './roster/roster-json.js'
 import { Rosters } from './roster/rosters.js'
 import { ServedRosters } from './roster/served-rosters.js'
 import { UpstreamRosters } from './roster/upstream-rosters.js'
@@ -171,7 +172,7 @@ export class Gateway {
         fraction: Math.random,
       }
       const upstream = new UpstreamRosters(roster.upstream, parts, {
-        changed: () => {},
+        changed: (change) => refreshes.changed(change),
         fetched: (outcome) => metrics.rosterFetches.add(outcome),
         servedStale: () => metrics.staleRosters.add(domain),
         complaint: (user, what) => log.warn({ user, what }, "something is wrong with the upstream's roster"),
@@ -191,7 +192,10 @@ export class Gateway {
       }
       modules.set(domain, new ModuleRefresh(address, calls, clock, Math.random, faultChanged))
     }
-    const refreshes = new ModuleRefreshes(modules, async (user) => (await rosters.contacts(user)).keys())
+    const rosterSources = new Map([...domains].map((domain) => [domain, upstreams.get(domain) ?? rosters]))
+    const contactsOf = async (user: BareJid) =>
+      readContacts((await (rosterSources.get(domainOf(user)) ?? rosters).printed(user)).text).keys()
+    const refreshes = new ModuleRefreshes(modules, contactsOf)
     rosters.onChange((change) => refreshes.changed(change))
     board.onChange((change) => refreshes.presenceChanged(change))
 
@@ -311,7 +315,7 @@ export class Gateway {
     const status = new StatusEndpoint(view, clock, etagKey, counter)
     const tokens = new RosterTokens(config.roster.tokens)
     const served = new ServedRosters({
-      sources: new Map([...domains].map((domain) => [domain, upstreams.get(domain) ?? rosters])),
+      sources: rosterSources,
       component,
       hidden: (user) => refreshes.give(user),
       rostered: () => {},
