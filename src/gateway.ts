@@ -223,7 +223,7 @@ export class Gateway {
         skipped: (reason) => metrics.stanzasDropped.add(reason),
       },
     )
-    const privileged = new PrivilegedSource(domains)
+    const privileged = new PrivilegedSource(domains, sources.has('privileged'))
     let unsaved: Timer | null = null
     const saveSubscriptionsLater = () => {
       unsaved ??= clock.after(RETRY_SAVING_MS, () => {
@@ -245,8 +245,7 @@ export class Gateway {
       },
       unsaved: saveSubscriptionsLater,
     }
-    const bySubscription = sources.has('subscription')
-    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, consent, bySubscription)
+    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, consent, sources)
     const api = xmpp.ejabberdApi ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
     let apiError: string | null = null
     const reconciler = new Reconciler(

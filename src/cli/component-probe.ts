@@ -27,7 +27,7 @@ const ANNOUNCEMENT_MS = 2000
 export async function probeComponent(config: Config, clock: Clock, stop: AbortSignal): Promise<ProbeResult> {
   const { service, domain, secret } = config.xmpp
   const domains = new Domains([...config.domains.values()].map(({ written }) => written))
-  const privileged = new PrivilegedSource(domains)
+  const privileged = new PrivilegedSource(domains, true)
   const unannounced = new Set(domains)
   const announced = new Moment<void>()
   const first = new Moment<void>()

@@ -7,8 +7,12 @@ import type { BareJid } from './jid.js'
  */
 export type Consent = 'asked' | 'granted' | 'refused'
 
+/** Who gave it: she herself, by accepting us as a contact, or her roster, in which the admin's web app or we wrote us. */
+export type ConsentSource = 'subscription' | 'roster'
+
 export interface Subscription {
   readonly consent: Consent
+  readonly by: ConsentSource
   /** She sees the component's own presence in her roster. */
   readonly watchesUs: boolean
 }
@@ -42,10 +46,6 @@ export class Subscriptions {
     return this.#byUser.get(user)
   }
 
-  hasGranted(user: BareJid): boolean {
-    return this.#byUser.get(user)?.consent === 'granted'
-  }
-
   hasRefused(user: BareJid): boolean {
     return this.#byUser.get(user)?.consent === 'refused'
   }
@@ -62,8 +62,8 @@ export class Subscriptions {
   /** Takes effect at once, in memory; resolves when stored. A failure is made good by `saveUnsaved`. */
   async set(user: BareJid, change: Partial<Subscription>): Promise<void> {
     const before = this.#byUser.get(user)
-    const after: Subscription = { consent: 'refused', watchesUs: false, ...before, ...change }
-    if (before?.consent === after.consent && before.watchesUs === after.watchesUs) return
+    const after: Subscription = { consent: 'refused', by: 'subscription', watchesUs: false, ...before, ...change }
+    if (before?.consent === after.consent && before.by === after.by && before.watchesUs === after.watchesUs) return
     this.#byUser.set(user, after)
     this.#unsaved.add(user)
     await this.#save(user)

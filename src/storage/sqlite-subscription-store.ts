@@ -1,12 +1,13 @@
 import type { Statement } from 'better-sqlite3'
 import type { BareJid } from '../presence/jid.js'
-import type { Consent, Subscription, SubscriptionStore } from '../presence/subscriptions.js'
+import type { Consent, ConsentSource, Subscription, SubscriptionStore } from '../presence/subscriptions.js'
 import type { Database } from './database.js'
 
 interface Row {
   readonly user: BareJid
   readonly consent: Consent
   readonly watches_us: number
+  readonly by: ConsentSource
 }
 
 interface Waiting {
@@ -18,17 +19,19 @@ interface Waiting {
 
 export class SqliteSubscriptionStore implements SubscriptionStore {
   readonly #database: Database
-  readonly #put: Statement<[string, string, number]>
+  readonly #put: Statement<[string, string, number, string]>
   #waiting: Waiting[] = []
 
   constructor(database: Database) {
     this.#database = database
-    this.#put = database.prepare('REPLACE INTO subscription (user, consent, watches_us) VALUES (?, ?, ?)')
+    this.#put = database.prepare('REPLACE INTO subscription (user, consent, watches_us, by) VALUES (?, ?, ?, ?)')
   }
 
   async subscriptions(): Promise<ReadonlyMap<BareJid, Subscription>> {
     const rows = this.#database.prepare<[], Row>('SELECT * FROM subscription').all()
-    return new Map(rows.map(({ user, consent, watches_us }) => [user, { consent, watchesUs: watches_us === 1 }]))
+    return new Map(
+      rows.map(({ user, consent, watches_us, by }) => [user, { consent, by, watchesUs: watches_us === 1 }]),
+    )
   }
 
   saveSubscription(user: BareJid, subscription: Subscription): Promise<void> {
@@ -44,7 +47,8 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
     try {
       this.#database.transaction(() => {
         for (const { user, subscription } of waiting) {
-          this.#put.run(user, subscription.consent, subscription.watchesUs ? 1 : 0)
+          const { consent, watchesUs, by } = subscription
+          this.#put.run(user, consent, watchesUs ? 1 : 0, by)
         }
       })()
       for (const { resolve } of waiting) resolve()

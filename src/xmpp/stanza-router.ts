@@ -63,9 +63,9 @@ export class StanzaRouter implements LinkHandler {
     if (stanza.name === 'presence') return this.#presence(stanza)
     if (stanza.name === 'iq') return this.#parts.discovery.handle(stanza)
     const { privileged, reconciler } = this.#parts
-    const domain = this.#options.sources.has('privileged') ? privileged.announced(stanza) : null
-    if (domain === null) this.#counter.dropped('meaningless')
-    else reconciler.privilegeAnnounced(domain)
+    const domain = privileged.announced(stanza)
+    if (domain === null) return this.#counter.dropped('meaningless')
+    if (this.#options.sources.has('privileged')) reconciler.privilegeAnnounced(domain)
   }
 
   #presence(stanza: XmlElement): void {

@@ -1,7 +1,7 @@
 import type { Clock } from '../presence/clock.js'
 import type { Domains } from '../presence/domains.js'
 import type { BareJid } from '../presence/jid.js'
-import type { Subscriptions } from '../presence/subscriptions.js'
+import type { Subscription, Subscriptions } from '../presence/subscriptions.js'
 import type { Link } from './link.js'
 import { type PresenceType, presence } from './stanzas.js'
 
@@ -20,40 +20,40 @@ export interface SubscriptionSourceHandler {
 const SAID_AT_ONCE = 100
 const PAUSE_MS = 10
 
-/** Users who let the component see them as they would a contact (RFC 6121 §3). */
+/** Users who see the component, and are seen by it, as a contact (RFC 6121 §3): they let it, or their rosters have it. */
 export class SubscriptionSource {
   readonly #link: Link
   readonly #clock: Clock
   readonly #domains: Domains
   readonly #subscriptions: Subscriptions
   readonly #handler: SubscriptionSourceHandler
-  readonly #active: boolean
+  readonly #sources: ReadonlySet<string>
 
-  /** `active`: whether the configuration names this source; if not, nobody is seen by it, nor asked. */
+  /** `sources`: those that the configuration names; nobody is seen by another, nor asked. */
   constructor(
     link: Link,
     clock: Clock,
     domains: Domains,
     subscriptions: Subscriptions,
     handler: SubscriptionSourceHandler,
-    active: boolean,
+    sources: ReadonlySet<string>,
   ) {
     this.#link = link
     this.#clock = clock
     this.#domains = domains
     this.#subscriptions = subscriptions
     this.#handler = handler
-    this.#active = active
+    this.#sources = sources
   }
 
   has(user: BareJid): boolean {
-    return this.#active && this.#subscriptions.hasGranted(user)
+    return this.#counts(this.#subscriptions.of(user))
   }
 
   /** Asks her to be seen. Resolves once the asking is stored. Asking again is harmless: servers keep one request. */
   async ask(user: BareJid): Promise<'asked' | 'granted'> {
-    if (this.#subscriptions.hasGranted(user)) return 'granted'
-    await this.#subscriptions.set(user, { consent: 'asked' })
+    if (this.has(user)) return 'granted'
+    await this.#subscriptions.set(user, { consent: 'asked', by: 'subscription' })
     this.#say(user, 'subscribe')
     return 'asked'
   }
@@ -68,8 +68,8 @@ export class SubscriptionSource {
     const before = this.#subscriptions.of(user)
     switch (request) {
       case 'subscribed':
-        this.#set(user, { consent: 'granted' })
-        if (before?.consent !== 'granted') this.#handler.granted(user)
+        this.#set(user, { consent: 'granted', by: 'subscription' })
+        if (!this.#counts(before)) this.#handler.granted(user)
         return
       case 'unsubscribed':
         this.#set(user, { consent: 'refused' })
@@ -79,14 +79,30 @@ export class SubscriptionSource {
         // She adds us as a contact: she sees the component, and is asked in return unless she has granted already.
         this.#say(user, 'subscribed')
         this.#say(user)
-        this.#set(user, { watchesUs: true, consent: before?.consent === 'granted' ? 'granted' : 'asked' })
-        if (before?.consent !== 'granted') this.#say(user, 'subscribe')
+        if (this.#counts(before)) return this.#set(user, { watchesUs: true })
+        this.#set(user, { watchesUs: true, consent: 'asked', by: 'subscription' })
+        this.#say(user, 'subscribe')
         return
       case 'unsubscribe':
         this.#say(user, 'unsubscribed')
         if (before) this.#set(user, { watchesUs: false })
         return
     }
+  }
+
+  /**
+   * Her roster has the component, on both sides: she was served it, or it was written. Nothing, where that is known; she who
+   * took it out is seen again only when this is said again.
+   */
+  rostered(user: BareJid): void {
+    if (!this.#sources.has('roster')) return
+    const before = this.#subscriptions.of(user)
+    const counted = this.#counts(before)
+    if (counted && before?.watchesUs) return
+    this.#set(user, counted ? { watchesUs: true } : { consent: 'granted', by: 'roster', watchesUs: true })
+    // To whoever is online already; her server asks for it itself when she comes.
+    if (!before?.watchesUs) this.#say(user)
+    if (!counted) this.#handler.granted(user)
   }
 
   /** Her client or server asks whether we are there. */
@@ -96,10 +112,10 @@ export class SubscriptionSource {
 
   /** Says to those who see us that we are there, or go; and asks again whoever has not answered. */
   async announce(type?: 'unavailable'): Promise<void> {
-    if (!this.#active) return
     let said = 0
-    for (const [user, { watchesUs, consent }] of this.#subscriptions.all()) {
+    for (const [user, { watchesUs, consent, by }] of this.#subscriptions.all()) {
       if (!this.#link.online) return
+      if (!this.#sources.has(by)) continue
       if (watchesUs) this.#say(user, type)
       // Asked while the link was down, or by a gateway that ended before it could.
       if (consent === 'asked' && type === undefined) this.#say(user, 'subscribe')
@@ -111,10 +127,13 @@ export class SubscriptionSource {
 
   /** Everybody of the domain who granted. */
   *grantedIn(domain: string): Generator<BareJid> {
-    if (!this.#active) return
-    for (const [user, { consent }] of this.#subscriptions.all()) {
-      if (consent === 'granted' && user.endsWith(`@${domain}`)) yield user
+    for (const [user, subscription] of this.#subscriptions.all()) {
+      if (this.#counts(subscription) && user.endsWith(`@${domain}`)) yield user
     }
+  }
+
+  #counts(subscription: Subscription | undefined): subscription is Subscription {
+    return subscription?.consent === 'granted' && this.#sources.has(subscription.by)
   }
 
   #say(user: BareJid, type?: PresenceType): void {

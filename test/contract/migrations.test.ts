@@ -73,9 +73,12 @@ describe('a database of an earlier version', () => {
           assert.deepEqual(
             await storage.subscriptions.subscriptions(),
             new Map([
-              ['alice@example.org', { consent: 'granted', watchesUs: true }],
-              ['bob@example.org', { consent: 'refused', watchesUs: false }],
-              ['carol@example.org', { consent: 'asked', watchesUs: false }],
+              [
+                'alice@example.org',
+                { consent: 'granted', by: version < 4 ? 'subscription' : 'roster', watchesUs: true },
+              ],
+              ['bob@example.org', { consent: 'refused', by: 'subscription', watchesUs: false }],
+              ['carol@example.org', { consent: 'asked', by: 'subscription', watchesUs: false }],
             ]),
           )
           const kept = Buffer.from(Array.from({ length: 32 }, (_, i) => i))

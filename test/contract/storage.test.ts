@@ -52,7 +52,7 @@ describe('Storage', () => {
     storage = open()
     presences = [someone('alice@h'), someone('bob@h', { show: 'offline', resource: null })]
     choices = new Map([[ALICE, 'details']])
-    subscriptions = new Map([[jid('bob@h'), { consent: 'refused', watchesUs: true }]])
+    subscriptions = new Map([[jid('bob@h'), { consent: 'refused', by: 'roster', watchesUs: true }]])
     storage.secret('etag', (bytes) => Buffer.alloc(bytes, 7))
     await storage.presences.append(presences)
     await storage.presences.saveKnownUntil(4711)
@@ -102,7 +102,7 @@ describe('Storage', () => {
     await assert.rejects(choose(), { name: 'StorageError', message: `${file} is gone` })
     await assert.rejects(storage.presences.append(presences), /is gone/)
     await assert.rejects(
-      storage.subscriptions.saveSubscription(ALICE, { consent: 'asked', watchesUs: false }),
+      storage.subscriptions.saveSubscription(ALICE, { consent: 'asked', by: 'subscription', watchesUs: false }),
       /is gone/,
     )
     assert.equal(storage.fault, `${file} is gone`)

@@ -28,10 +28,10 @@ function subscriptionStoreContract(name: string, home: Home<SubscriptionStore>) 
 
     it('keeps each user’s last word, also when opened again', async () => {
       const said: [string, Subscription][] = [
-        ['a@h', { consent: 'asked', watchesUs: false }],
-        ['b@h', { consent: 'granted', watchesUs: true }],
-        ['c@h', { consent: 'refused', watchesUs: true }],
-        ['a@h', { consent: 'granted', watchesUs: false }],
+        ['a@h', { consent: 'asked', by: 'subscription', watchesUs: false }],
+        ['b@h', { consent: 'granted', by: 'roster', watchesUs: true }],
+        ['c@h', { consent: 'refused', by: 'roster', watchesUs: true }],
+        ['a@h', { consent: 'granted', by: 'subscription', watchesUs: false }],
       ]
       for (const [user, subscription] of said) await opened.store.saveSubscription(jid(user), subscription)
       reopen()
@@ -39,17 +39,21 @@ function subscriptionStoreContract(name: string, home: Home<SubscriptionStore>) 
     })
 
     it('rejects when the disk is full, keeps what was before, and works again when it is not', async () => {
-      await opened.store.saveSubscription(alice, { consent: 'granted', watchesUs: true })
+      await opened.store.saveSubscription(alice, { consent: 'granted', by: 'roster', watchesUs: true })
       opened.fill()
       const many = Array.from({ length: 500 }, (_, i) =>
-        opened.store.saveSubscription(jid(`${'x'.repeat(500)}${i}@h`), { consent: 'asked', watchesUs: false }),
+        opened.store.saveSubscription(jid(`${'x'.repeat(500)}${i}@h`), {
+          consent: 'asked',
+          by: 'subscription',
+          watchesUs: false,
+        }),
       )
       const results = await Promise.allSettled(many)
       assert(results.some(({ status }) => status === 'rejected'))
       const kept = await opened.store.subscriptions()
       assert.equal(kept.size - 1, results.filter(({ status }) => status === 'fulfilled').length)
       opened.empty()
-      await opened.store.saveSubscription(alice, { consent: 'refused', watchesUs: true })
+      await opened.store.saveSubscription(alice, { consent: 'refused', by: 'roster', watchesUs: true })
       reopen()
       assert.equal((await opened.store.subscriptions()).get(alice)?.consent, 'refused')
     })
@@ -60,7 +64,11 @@ function subscriptionStoreContract(name: string, home: Home<SubscriptionStore>) 
       const last = Number(await writer.kill())
       const subscriptions = await opened.store.subscriptions()
       for (let n = 1; n <= last; n++) {
-        assert.deepEqual(subscriptions.get(jid(`u${n}@example.org`)), { consent: 'granted', watchesUs: n % 2 === 0 })
+        assert.deepEqual(subscriptions.get(jid(`u${n}@example.org`)), {
+          consent: 'granted',
+          by: 'roster',
+          watchesUs: n % 2 === 0,
+        })
       }
     })
   })
@@ -86,10 +94,10 @@ describe('Subscriptions', () => {
     const store = new SlowStore()
     const subscriptions = await Subscriptions.load(store)
     const saving = subscriptions.set(alice, { consent: 'granted' })
-    assert.equal(subscriptions.hasGranted(alice), true)
+    assert.equal(subscriptions.of(alice)?.consent, 'granted')
     store.saves[0]?.end(new Error('full'))
     await assert.rejects(saving, /full/)
-    assert.equal(subscriptions.hasGranted(alice), true)
+    assert.equal(subscriptions.of(alice)?.consent, 'granted')
     const again = subscriptions.saveUnsaved()
     store.saves[1]?.end()
     await again

@@ -48,7 +48,7 @@ if (what === 'lock') {
     } else if (what === 'choices') {
       await publications.saveChoice(user, 'details')
     } else {
-      await subscriptions.saveSubscription(user, { consent: 'granted', watchesUs: n % 2 === 0 })
+      await subscriptions.saveSubscription(user, { consent: 'granted', by: 'roster', watchesUs: n % 2 === 0 })
     }
     acknowledged(String(n))
     await new Promise((resolve) => setImmediate(resolve))

@@ -68,14 +68,14 @@ describe('Reconciler', () => {
     api = new FakeApi()
     told = []
     const domains = new Domains([DOMAIN])
-    privileged = new PrivilegedSource(domains)
-    const subscription: Subscription = { consent: 'granted', watchesUs: false }
+    privileged = new PrivilegedSource(domains, true)
+    const subscription: Subscription = { consent: 'granted', by: 'subscription', watchesUs: false }
     const subscribers = await Subscriptions.load({
       subscriptions: async () => new Map(granted.map((user) => [jid(user), subscription])),
       saveSubscription: async () => {},
     })
     const handler = { granted() {}, withdrawn() {}, unsaved() {} }
-    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, true)
+    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, new Set(['subscription']))
     reconciler = new Reconciler(
       link,
       board,

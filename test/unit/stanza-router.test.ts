@@ -37,12 +37,12 @@ describe('StanzaRouter, where subscription is not configured', () => {
     board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 60_000 })
     board.expect(ALICE)
     subscribers = await Subscriptions.load({
-      subscriptions: async () => new Map([[ALICE, { consent: 'granted', watchesUs: false }]]),
+      subscriptions: async () => new Map([[ALICE, { consent: 'granted', by: 'subscription', watchesUs: false }]]),
       saveSubscription: async () => {},
     })
     const handler = { granted() {}, withdrawn: board.forget.bind(board), unsaved() {} }
-    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, false)
-    const privileged = new PrivilegedSource(domains)
+    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, new Set(['privileged']))
+    const privileged = new PrivilegedSource(domains, true)
     const observer = { identified() {}, unanswered() {}, blind() {}, missed() {}, snapshot() {}, snapshotFailed() {} }
     const sources = { privileged, subscriptions, api: null }
     const reconciler = new Reconciler(link, board, clock, { domains, verifyEveryMs: 60_000 }, sources, observer)
