@@ -24,6 +24,7 @@ import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
 import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
+import { COMPONENT_CONTACT } from './roster/component-contact.js'
 import { ModuleRefresh } from './roster/module-refresh.js'
 import { ModuleRefreshes } from './roster/module-refreshes.js'
 import { readContacts } from './roster/roster-json.js'
@@ -35,10 +36,12 @@ import { explainStorage, StorageError, storageError } from './storage/database.j
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
 import { VERSION } from './version.js'
+import { ComponentCard } from './xmpp/component-card.js'
 import { ComponentLink } from './xmpp/component-link.js'
 import { ComponentLock } from './xmpp/component-lock.js'
 import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
 import { linkAdvice } from './xmpp/link-advice.js'
+import { PrivilegedRosters } from './xmpp/privileged-rosters.js'
 import { PrivilegedSource } from './xmpp/privileged-source.js'
 import { Reconciler } from './xmpp/reconciler.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
@@ -53,8 +56,6 @@ const KNOWN_UNTIL_MS = 60_000
 const PARTING_MS = 2000
 // Of a hundred thousand users with fifty contacts it takes 350 MB; of a small heap at most an eighth.
 const MOST_RECENT_ROSTERS_BYTES = 512 * 1024 * 1024
-// How the component is called among her contacts.
-const COMPONENT_NAME = 'Presence'
 
 /** The whole service, built from its parts and started in order. */
 export class Gateway {
@@ -158,7 +159,7 @@ export class Gateway {
       Math.min(MOST_RECENT_ROSTERS_BYTES, getHeapStatistics().heap_size_limit / 8),
     )
     const isKeptHere = (domain: string) => config.domains.get(domain)?.roster.upstream === ''
-    const component = config.roster.injectComponent ? { jid: xmpp.domain, name: COMPONENT_NAME } : null
+    const component = config.roster.injectComponent ? { jid: xmpp.domain, name: COMPONENT_CONTACT.name } : null
     const calls = new UndiciHttpClient(clock)
     this.#opened.push(() => calls.close())
     const upstreams = new Map<string, UpstreamRosters>()
@@ -245,7 +246,8 @@ export class Gateway {
       },
       unsaved: saveSubscriptionsLater,
     }
-    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, consent, sources)
+    const card = new ComponentCard(config.http.publicUrl)
+    const subscriptions = new SubscriptionSource(link, card, clock, domains, subscribers, consent, sources)
     const api = xmpp.ejabberdApi ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
     let apiError: string | null = null
     const reconciler = new Reconciler(
@@ -272,10 +274,33 @@ export class Gateway {
         },
       },
     )
+    const privilegedRosters = new PrivilegedRosters(
+      [...config.domains].flatMap(([name, { roster }]) => (roster.refreshUrl || !isKeptHere(name) ? [] : [name])),
+      {
+        link,
+        domains,
+        rosters: storage.rosters,
+        store: storage.rosterPushes,
+        component: component && { jid: component.jid, contact: COMPONENT_CONTACT },
+        rostered: (user) => subscriptions.rostered(user),
+        refused: (user, contact, why) => log.warn({ user, contact, why }, 'the server does not take this contact'),
+      },
+      privileged,
+      clock,
+      {
+        begun: (domain) => log.info({ domain }, 'rosters are written by privilege (XEP-0356)'),
+        unable: (domain, why) =>
+          log.warn({ domain, why }, 'the server announces that rosters may be written, and fails'),
+        failing: (domain, why, retryInMs) => log.warn({ domain, why, retryInMs }, 'rosters cannot be written'),
+        working: (domain) => log.info({ domain }, 'rosters are written again'),
+      },
+    )
+    rosters.onChange(({ user }) => privilegedRosters.changed(user))
+    this.#opened.push(() => privilegedRosters.stop())
     const startedAt = clock.now()
-    const discovery = new ServiceDiscovery(link, VERSION, () => Math.floor((clock.now() - startedAt) / 1000))
+    const discovery = new ServiceDiscovery(link, card, VERSION, () => Math.floor((clock.now() - startedAt) / 1000))
     const router = new StanzaRouter(
-      { board, privileged, subscriptions, reconciler, discovery },
+      { board, privileged, rosters: privilegedRosters, subscriptions, reconciler, discovery },
       { domains, sources, textLimit: limits.text },
       clock,
       {
@@ -317,7 +342,10 @@ export class Gateway {
       sources: rosterSources,
       component,
       hidden: (user) => refreshes.give(user),
-      rostered: () => {},
+      // Where we write rosters it is not asked for to be given to her.
+      rostered: (user) => {
+        if (privilegedRosters.state(domainOf(user)) !== 'written') subscriptions.rostered(user)
+      },
       failed,
     })
     const fetched = new RosterEndpoint(served, tokens, [...domains][0] ?? '')
@@ -333,6 +361,7 @@ export class Gateway {
       component: component?.jid ?? null,
       refresh: async (domain, users) => {
         const fetched = await upstreams.get(domain)?.refetch(users)
+        privilegedRosters.retell(users)
         const told = await refreshes.refresh(domain, users)
         const updated = Math.min(fetched?.updated ?? told.updated, told.updated)
         return { updated, errors: users.length - updated }

@@ -4,6 +4,7 @@ import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'
 import type { SubscriptionStore } from '../presence/subscriptions.js'
 import type { RosterCopies } from '../roster/roster-copies.js'
+import type { RosterPushStore } from '../roster/roster-push-store.js'
 import type { RosterStore } from '../roster/roster-store.js'
 import { type Database, databaseFile, explainStorage, isDamage, openDatabase, StorageError } from './database.js'
 import { removeDatabase, replaceDatabase, sync } from './database-files.js'
@@ -12,6 +13,7 @@ import { secret } from './secrets.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
 import { SqlitePublicationStore } from './sqlite-publication-store.js'
 import { SqliteRosterCopies } from './sqlite-roster-copies.js'
+import { SqliteRosterPushStore } from './sqlite-roster-push-store.js'
 import { SqliteRosterStore } from './sqlite-roster-store.js'
 import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 import { type Contents, writeDatabase } from './write-database.js'
@@ -27,7 +29,7 @@ export interface StorageObserver {
 export interface Memory {
   /** Whether something that could not be stored waits to be tried again. */
   waiting(): boolean
-  contents(): Omit<Contents, 'secrets' | 'lastBatch' | 'rosters'>
+  contents(): Omit<Contents, 'secrets' | 'lastBatch' | 'rosters' | 'pushed'>
 }
 
 // What cannot be written anew, because the disk is full perhaps, is not tried at each check.
@@ -66,6 +68,11 @@ export class Storage {
   readonly rosterCopies: RosterCopies = {
     copyOf: (user) => this.#run(({ rosterCopies }) => rosterCopies.copyOf(user)),
     saveCopy: (user, copy) => this.#run(({ rosterCopies }) => rosterCopies.saveCopy(user, copy)),
+  }
+  readonly rosterPushes: RosterPushStore = {
+    pushed: (user) => this.#run(({ rosterPushes }) => rosterPushes.pushed(user)),
+    savePushed: (user, printed) => this.#run(({ rosterPushes }) => rosterPushes.savePushed(user, printed)),
+    pushedUsers: (after, limit) => this.#run(({ rosterPushes }) => rosterPushes.pushedUsers(after, limit)),
   }
   readonly #directory: string
   readonly #observer: StorageObserver
@@ -158,7 +165,9 @@ export class Storage {
     if (this.#checksUntilRebuild-- > 0) return
     this.#checksUntilRebuild = CHECKS_BETWEEN_REBUILDS
     const rosters = new Salvage(this.#open.rosters.all())
-    const known = { ...memory.contents(), rosters, secrets: this.#secrets, lastBatch: this.#lastBatch }
+    // What of it cannot be read is told to the servers again.
+    const pushed = new Salvage(this.#open.rosterPushes.all())
+    const known = { ...memory.contents(), rosters, pushed, secrets: this.#secrets, lastBatch: this.#lastBatch }
     this.#rebuilding = this.#writeAnew(known, rosters)
       .catch((error: unknown) => {
         this.#fault = explainStorage(error)
@@ -220,6 +229,7 @@ interface OpenDatabase {
   readonly subscriptions: SubscriptionStore
   readonly rosters: SqliteRosterStore
   readonly rosterCopies: RosterCopies
+  readonly rosterPushes: SqliteRosterPushStore
 }
 
 function open(directory: string): OpenDatabase {
@@ -232,6 +242,7 @@ function open(directory: string): OpenDatabase {
     subscriptions: new SqliteSubscriptionStore(database),
     rosters: new SqliteRosterStore(database),
     rosterCopies: new SqliteRosterCopies(database),
+    rosterPushes: new SqliteRosterPushStore(database),
   }
 }
 

@@ -20,6 +20,7 @@ export interface Contents {
   readonly subscriptions: Iterable<readonly [BareJid, Subscription]>
   /** As they are printed. */
   readonly rosters: Iterable<readonly [BareJid, string]>
+  readonly pushed: Iterable<readonly [BareJid, string]>
   readonly secrets: Iterable<readonly [string, Buffer]>
 }
 
@@ -46,6 +47,7 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
     for await (const slice of slices(contents.rosters)) await rosters.save(new Map(slice))
     for (const [table, rows] of [
       ['publication', contents.choices],
+      ['roster_pushed', contents.pushed],
       ['secret', contents.secrets],
     ] as const) {
       const insert = database.prepare<unknown[]>(`INSERT INTO ${table} VALUES (?, ?)`)

@@ -28,7 +28,8 @@ function byName(name: string | undefined): Server {
   return lower === 'prosody' || lower === 'ejabberd' ? lower : 'other'
 }
 
-function whyNot(answer: Exclude<IqAnswer, { kind: 'result' }>): string {
+/** Why there is no result, for the admin. */
+export function whyNot(answer: Exclude<IqAnswer, { kind: 'result' }>): string {
   switch (answer.kind) {
     case 'error':
       return answer.condition

@@ -1,16 +1,19 @@
 import { type Element, xml } from '@xmpp/component'
+import type { ComponentCard } from './component-card.js'
 import type { Link } from './link.js'
 import { iqError, iqResult, NS } from './stanzas.js'
 import type { XmlElement } from './xml-element.js'
 
-/** Answers what an admin's or a user's client asks of the component: XEP-0030, XEP-0199, XEP-0092, XEP-0012. */
+/** Answers what an admin's or a user's client asks of the component: XEP-0030, XEP-0054, XEP-0199, XEP-0092, XEP-0012. */
 export class ServiceDiscovery {
   readonly #link: Link
+  readonly #card: ComponentCard
   readonly #version: string
   readonly #uptimeSeconds: () => number
 
-  constructor(link: Link, version: string, uptimeSeconds: () => number) {
+  constructor(link: Link, card: ComponentCard, version: string, uptimeSeconds: () => number) {
     this.#link = link
+    this.#card = card
     this.#version = version
     this.#uptimeSeconds = uptimeSeconds
   }
@@ -36,6 +39,8 @@ export class ServiceDiscovery {
         return iqResult(iq, xml('query', { xmlns: NS.discoItems }))
       case `${NS.ping} ping`:
         return iqResult(iq)
+      case `${NS.vcard} vCard`:
+        return iqResult(iq, this.#card.vcard())
       case `${NS.version} query`:
         return iqResult(
           iq,
@@ -49,7 +54,7 @@ export class ServiceDiscovery {
   }
 
   #info(): Element {
-    const features = [NS.discoInfo, NS.discoItems, NS.ping, NS.version, NS.last]
+    const features = [NS.discoInfo, NS.discoItems, NS.ping, NS.vcard, NS.version, NS.last]
     return xml(
       'query',
       { xmlns: NS.discoInfo },

@@ -2,6 +2,7 @@ import type { Clock } from '../presence/clock.js'
 import type { Domains } from '../presence/domains.js'
 import type { PresenceBoard } from '../presence/presence-board.js'
 import type { LinkHandler } from './link.js'
+import type { PrivilegedRosters } from './privileged-rosters.js'
 import type { PrivilegedSource } from './privileged-source.js'
 import type { Reconciler } from './reconciler.js'
 import type { ServiceDiscovery } from './service-discovery.js'
@@ -19,6 +20,7 @@ export interface StanzaCounter {
 export interface RouterParts {
   readonly board: PresenceBoard
   readonly privileged: PrivilegedSource
+  readonly rosters: Pick<PrivilegedRosters, 'announced' | 'down'>
   readonly subscriptions: SubscriptionSource
   readonly reconciler: Reconciler
   readonly discovery: ServiceDiscovery
@@ -52,6 +54,7 @@ export class StanzaRouter implements LinkHandler {
 
   down(): void {
     this.#parts.reconciler.down()
+    this.#parts.rosters.down()
     this.#parts.privileged.reset()
   }
 
@@ -62,10 +65,11 @@ export class StanzaRouter implements LinkHandler {
   stanza(stanza: XmlElement): void {
     if (stanza.name === 'presence') return this.#presence(stanza)
     if (stanza.name === 'iq') return this.#parts.discovery.handle(stanza)
-    const { privileged, reconciler } = this.#parts
+    const { privileged, reconciler, rosters } = this.#parts
     const domain = privileged.announced(stanza)
     if (domain === null) return this.#counter.dropped('meaningless')
     if (this.#options.sources.has('privileged')) reconciler.privilegeAnnounced(domain)
+    rosters.announced(domain)
   }
 
   #presence(stanza: XmlElement): void {

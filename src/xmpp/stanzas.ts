@@ -11,7 +11,10 @@ export const NS = {
   idle: 'urn:xmpp:idle:1',
   last: 'jabber:iq:last',
   ping: 'urn:xmpp:ping',
+  roster: 'jabber:iq:roster',
   stanzas: 'urn:ietf:params:xml:ns:xmpp-stanzas',
+  vcard: 'vcard-temp',
+  vcardUpdate: 'vcard-temp:x:update',
   version: 'jabber:iq:version',
 } as const
 

@@ -2,6 +2,7 @@ import type { Clock } from '../presence/clock.js'
 import type { Domains } from '../presence/domains.js'
 import type { BareJid } from '../presence/jid.js'
 import type { Subscription, Subscriptions } from '../presence/subscriptions.js'
+import type { ComponentCard } from './component-card.js'
 import type { Link } from './link.js'
 import { type PresenceType, presence } from './stanzas.js'
 
@@ -23,6 +24,7 @@ const PAUSE_MS = 10
 /** Users who see the component, and are seen by it, as a contact (RFC 6121 §3): they let it, or their rosters have it. */
 export class SubscriptionSource {
   readonly #link: Link
+  readonly #card: ComponentCard
   readonly #clock: Clock
   readonly #domains: Domains
   readonly #subscriptions: Subscriptions
@@ -32,6 +34,7 @@ export class SubscriptionSource {
   /** `sources`: those that the configuration names; nobody is seen by another, nor asked. */
   constructor(
     link: Link,
+    card: ComponentCard,
     clock: Clock,
     domains: Domains,
     subscriptions: Subscriptions,
@@ -39,6 +42,7 @@ export class SubscriptionSource {
     sources: ReadonlySet<string>,
   ) {
     this.#link = link
+    this.#card = card
     this.#clock = clock
     this.#domains = domains
     this.#subscriptions = subscriptions
@@ -137,7 +141,8 @@ export class SubscriptionSource {
   }
 
   #say(user: BareJid, type?: PresenceType): void {
-    this.#link.send(presence(this.#domains.address(user), type))
+    const looks = type === undefined ? [this.#card.photoUpdate()] : []
+    this.#link.send(presence(this.#domains.address(user), type, ...looks))
   }
 
   #set(user: BareJid, change: Parameters<Subscriptions['set']>[1]): void {

@@ -22,6 +22,7 @@ import { jid } from '../unit/users.js'
 import { damage, newestIn, tablesOf } from './contract.js'
 
 const ALICE = jid('alice@h')
+const CONTACTS = '"bob@h":{"name":"Bob","groups":{}}'
 const USERS = 5000
 
 describe('Storage', () => {
@@ -58,6 +59,8 @@ describe('Storage', () => {
     await storage.presences.saveKnownUntil(4711)
     for (const [user, choice] of choices) await storage.publications.saveChoice(user, choice)
     for (const [user, said] of subscriptions) await storage.subscriptions.saveSubscription(user, said)
+    await storage.rosters.save(new Map([[ALICE, CONTACTS]]))
+    await storage.rosterPushes.savePushed(ALICE, CONTACTS)
     storage.check(memory)
   })
   afterEach(() => storage.close())
@@ -77,13 +80,15 @@ describe('Storage', () => {
       return storage.fault === null
     })
 
-  async function isAllThere(): Promise<void> {
+  async function isAllThere(rostersAreLost = false): Promise<void> {
     await storage.close()
     storage = open()
     assert.deepEqual(await newestIn(storage.presences), new Map(presences.map((one) => [one.user, one])))
     assert.equal(await storage.presences.knownUntil(), 4711)
     assert.deepEqual(await storage.publications.choices(), choices)
     assert.deepEqual(await storage.subscriptions.subscriptions(), subscriptions)
+    assert.equal(await storage.rosters.printed(ALICE), rostersAreLost ? '' : CONTACTS)
+    assert.equal(await storage.rosterPushes.pushed(ALICE), rostersAreLost ? '' : CONTACTS)
     assert.deepEqual(
       storage.secret('etag', (bytes) => Buffer.alloc(bytes, 8)),
       Buffer.alloc(32, 7),
@@ -222,11 +227,12 @@ describe('Storage', () => {
     await untilRecovered()
     assert.equal(events.length, 2)
     assert.match(events[0] ?? '', /^failed: this is no database, or a damaged one/)
-    const kept = /was written anew from memory; the damaged one is kept as (gateway\.db\.damaged-\d{8}T\d{6}\.\d{3}Z)$/
+    const kept =
+      /was written anew from memory; not all rosters could be read: those of a backup must be imported; the damaged one is kept as (gateway\.db\.damaged-\d{8}T\d{6}\.\d{3}Z)$/
     assert(readdirSync(directory).includes(kept.exec(events[1] ?? '')?.[1] ?? ''), events[1])
     assert.equal(readFileSync(`${file}.damaged`, 'utf8'), 'from earlier')
-    assert.deepEqual(rowsOf(directory), before)
-    await isAllThere()
+    assert.deepEqual(rowsOf(directory), { ...before, roster: 0, roster_pushed: 0 })
+    await isAllThere(true)
     await storage.publications.saveChoice(user, 'none')
   })
 
@@ -274,8 +280,8 @@ function someone(user: string, said: Partial<StoredPresence> = {}): StoredPresen
   return { user: jid(user), ...plain, ...said }
 }
 
-/** How many are in each table, but for presences, which are in either of two. */
+/** How many are in each table, but for presences, which are in either of two, and copies, which are fetched again. */
 function rowsOf(directory: string): Record<string, number> {
-  const { presence: _folded, presence_batch: _log, ...rest } = tablesOf(directory)
+  const { presence: _folded, presence_batch: _log, roster_copy: _copies, ...rest } = tablesOf(directory)
   return Object.fromEntries(Object.entries(rest).map(([table, rows]) => [table, rows.length]))
 }

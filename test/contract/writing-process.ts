@@ -6,6 +6,7 @@ import { DirectoryLock } from '../../src/storage/directory-lock.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
 import { SqliteRosterCopies } from '../../src/storage/sqlite-roster-copies.js'
+import { SqliteRosterPushStore } from '../../src/storage/sqlite-roster-push-store.js'
 import { SqliteRosterStore } from '../../src/storage/sqlite-roster-store.js'
 import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-store.js'
 import { Storage } from '../../src/storage/storage.js'
@@ -30,6 +31,7 @@ if (what === 'lock') {
   const publications = new SqlitePublicationStore(database)
   const rosters = new SqliteRosterStore(database)
   const rosterCopies = new SqliteRosterCopies(database)
+  const pushes = new SqliteRosterPushStore(database)
   const subscriptions = new SqliteSubscriptionStore(database)
   for (let n = Number(from); ; n++) {
     const user = jid(`u${n}@example.org`)
@@ -45,6 +47,8 @@ if (what === 'lock') {
       await rosters.save(new Map([[user, '"bob@h":{"name":"Bob","groups":{}}']]))
     } else if (what === 'roster-copies') {
       await rosterCopies.saveCopy(user, { contacts: '"bob@h":{"name":"Bob","groups":{}}', fetchedAt: n })
+    } else if (what === 'pushes') {
+      await pushes.savePushed(user, '"bob@h":{"name":"Bob","groups":{}}')
     } else if (what === 'choices') {
       await publications.saveChoice(user, 'details')
     } else {

@@ -14,6 +14,8 @@ export interface ProsodyOptions extends XmppServerOptions {
   httpModules?: readonly string[]
   /** For `mode: 'roster-module'`: the gateway's host and port, and one of its roster.tokens. */
   rosters?: { address: string; token: string }
+  /** Whether the component may write everybody's roster. */
+  rosterPrivilege?: 'both'
   /** Lua for the global section. */
   extraConfig?: string
 }
@@ -25,6 +27,12 @@ export function startProsody(options: ProsodyOptions): Promise<Prosody> {
 
 class Prosody extends XmppServer {
   override readonly name = 'Prosody'
+  readonly #rosterPrivilege: string
+
+  private constructor(options: ProsodyOptions, place: { directory: string; ports: readonly number[] }) {
+    super(options, place)
+    this.#rosterPrivilege = options.rosterPrivilege ?? 'none'
+  }
 
   static async create(options: ProsodyOptions): Promise<Prosody> {
     const server = new Prosody(options, await XmppServer.findPlace('prosody'))
@@ -54,6 +62,7 @@ class Prosody extends XmppServer {
     return {
       ...process.env,
       PRESENCE_DOMAINS: this.domains.join(','),
+      PRESENCE_ROSTERS: this.#rosterPrivilege,
       GATEWAY_XMPP_DOMAIN: this.componentDomain,
       GATEWAY_XMPP_SECRET: this.secret,
       GATEWAY_ADDRESS: (this.options as ProsodyOptions).rosters?.address,

@@ -3,6 +3,7 @@ import type { Element } from '@xmpp/component'
 import { Domains } from '../../src/presence/domains.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { type Subscription, Subscriptions } from '../../src/presence/subscriptions.js'
+import { ComponentCard } from '../../src/xmpp/component-card.js'
 import type { EjabberdApi, Session } from '../../src/xmpp/ejabberd-api.js'
 import type { IqAnswer, Link } from '../../src/xmpp/link.js'
 import { PrivilegedSource } from '../../src/xmpp/privileged-source.js'
@@ -75,7 +76,16 @@ describe('Reconciler', () => {
       saveSubscription: async () => {},
     })
     const handler = { granted() {}, withdrawn() {}, unsaved() {} }
-    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, new Set(['subscription']))
+    const card = new ComponentCard('http://localhost')
+    const subscriptions = new SubscriptionSource(
+      link,
+      card,
+      clock,
+      domains,
+      subscribers,
+      handler,
+      new Set(['subscription']),
+    )
     reconciler = new Reconciler(
       link,
       board,

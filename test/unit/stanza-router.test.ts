@@ -3,6 +3,7 @@ import type { Element } from '@xmpp/component'
 import { Domains } from '../../src/presence/domains.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { Subscriptions } from '../../src/presence/subscriptions.js'
+import { ComponentCard } from '../../src/xmpp/component-card.js'
 import type { Link } from '../../src/xmpp/link.js'
 import { PrivilegedSource } from '../../src/xmpp/privileged-source.js'
 import { Reconciler } from '../../src/xmpp/reconciler.js'
@@ -20,6 +21,8 @@ describe('StanzaRouter, where subscription is not configured', () => {
   let subscribers: Subscriptions
   let router: StanzaRouter
   let dropped: string[]
+  let privileged: PrivilegedSource
+  let announced: string[]
   const sent: Element[] = []
 
   beforeEach(async () => {
@@ -41,14 +44,25 @@ describe('StanzaRouter, where subscription is not configured', () => {
       saveSubscription: async () => {},
     })
     const handler = { granted() {}, withdrawn: board.forget.bind(board), unsaved() {} }
-    const subscriptions = new SubscriptionSource(link, clock, domains, subscribers, handler, new Set(['privileged']))
-    const privileged = new PrivilegedSource(domains, true)
+    const card = new ComponentCard('http://localhost')
+    const subscriptions = new SubscriptionSource(
+      link,
+      card,
+      clock,
+      domains,
+      subscribers,
+      handler,
+      new Set(['privileged']),
+    )
+    privileged = new PrivilegedSource(domains, true)
     const observer = { identified() {}, unanswered() {}, blind() {}, missed() {}, snapshot() {}, snapshotFailed() {} }
     const sources = { privileged, subscriptions, api: null }
     const reconciler = new Reconciler(link, board, clock, { domains, verifyEveryMs: 60_000 }, sources, observer)
-    const discovery = new ServiceDiscovery(link, '0', () => 0)
+    const discovery = new ServiceDiscovery(link, card, '0', () => 0)
+    announced = []
+    const rosters = { announced: (domain: string) => void announced.push(domain), down() {} }
     router = new StanzaRouter(
-      { board, privileged, subscriptions, reconciler, discovery },
+      { board, privileged, rosters, subscriptions, reconciler, discovery },
       { domains, sources: new Set(['privileged']), textLimit: 1024 },
       clock,
       { taken() {}, dropped: (reason) => dropped.push(reason) },
@@ -72,5 +86,18 @@ describe('StanzaRouter, where subscription is not configured', () => {
     says('unsubscribed')
     assert.equal(subscribers.hasRefused(ALICE), true)
     assert.equal(board.get(ALICE, 'example.org'), null)
+  })
+
+  it('hands on what may be done with rosters, whether or not presence is privileged', () => {
+    const perm = "<perm access='roster' type='both'/>"
+    router.stanza(
+      readStanza(`<message from='example.org'><privilege xmlns='urn:xmpp:privilege:2'>${perm}</privilege></message>`),
+    )
+    assert.deepEqual(
+      [announced, privileged.writesRosters('example.org'), privileged.has('example.org')],
+      [['example.org'], true, false],
+    )
+    router.down()
+    assert.equal(privileged.writesRosters('example.org'), false)
   })
 })
