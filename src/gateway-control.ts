@@ -16,7 +16,12 @@ export interface DomainReport {
   /** null: the server has not said. */
   readonly server: Server | null
   readonly privileged: boolean
+  /** Users who let us see them. */
   readonly subscribed: number
+  /** Users whom we see because their rosters have us. */
+  readonly rostered: number
+  /** Whether we may write rosters, and what is wrong with it, as it was just tried; null: we may not. */
+  readonly rosterPrivilege: { readonly fault: string | null } | null
 }
 
 /** How the gateway stands, for `check`. */

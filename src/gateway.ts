@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { getHeapStatistics } from 'node:v8'
 import { type Config, controlSocket } from './config.js'
-import { GatewayControl } from './gateway-control.js'
+import { type DomainReport, GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
 import { UndiciHttpClient } from './http/http-client.js'
 import { bindError, HttpServer } from './http/http-server.js'
@@ -44,6 +44,7 @@ import { linkAdvice } from './xmpp/link-advice.js'
 import { PrivilegedRosters } from './xmpp/privileged-rosters.js'
 import { PrivilegedSource } from './xmpp/privileged-source.js'
 import { Reconciler } from './xmpp/reconciler.js'
+import { proveRosterPrivilege } from './xmpp/roster-privilege.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
 import { StanzaRouter } from './xmpp/stanza-router.js'
 import { SubscriptionSource, type SubscriptionSourceHandler } from './xmpp/subscription-source.js'
@@ -54,6 +55,8 @@ const RETRY_SAVING_MS = 5000
 const CHECK_STORAGE_MS = 1000
 const KNOWN_UNTIL_MS = 60_000
 const PARTING_MS = 2000
+// Sooner than whoever asks for the report gives up.
+const REPORT_MS = 5000
 // Of a hundred thousand users with fifty contacts it takes 350 MB; of a small heap at most an eighth.
 const MOST_RECENT_ROSTERS_BYTES = 512 * 1024 * 1024
 
@@ -388,6 +391,19 @@ export class Gateway {
       )
       .catch(failed)
     const opsUrl = await this.#startOps(readiness, metrics)
+    const reportOn = async (domain: string): Promise<DomainReport> => {
+      const seen = subscriptions.countIn(domain)
+      return {
+        domain,
+        server: reconciler.serverOf(domain),
+        privileged: privileged.has(domain),
+        subscribed: seen.subscription,
+        rostered: seen.roster,
+        rosterPrivilege: privileged.writesRosters(domain)
+          ? { fault: await proveRosterPrivilege(link, domains.written(domain), REPORT_MS) }
+          : null,
+      }
+    }
     const control = new ControlServer(
       controlSocket(config),
       new GatewayControl({
@@ -408,12 +424,7 @@ export class Gateway {
           url,
           ops: opsUrl,
           link: { online: link.online, lastError: link.online ? null : lastLinkError },
-          domains: [...domains].map((domain) => ({
-            domain,
-            server: reconciler.serverOf(domain),
-            privileged: privileged.has(domain),
-            subscribed: [...subscriptions.grantedIn(domain)].length,
-          })),
+          domains: await Promise.all([...domains].map(reportOn)),
           ejabberdApi: api && { error: apiError },
           storage: { error: storage.fault },
           refreshFaults: refreshes.faults,

@@ -2,18 +2,21 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { domainOf } from '../presence/jid.js'
+import type { ConsentSource } from '../presence/subscriptions.js'
 import { openDatabase } from '../storage/database.js'
 import { secret } from '../storage/secrets.js'
 import { SqliteSubscriptionStore } from '../storage/sqlite-subscription-store.js'
 import type { Findings } from './findings.js'
 
+type Seen = Record<ConsentSource, number>
+
 const PROBE_BYTES = 64 * 1024
 
 /**
  * Writes to the data directory and to the database in it, and leaves nothing behind: whoever checks need not be the user
- * that the gateway will run as. Returns how many users of each domain let the gateway see them.
+ * that the gateway will run as. Returns how many users of each domain the gateway sees, by what gave their consent.
  */
-export async function checkStorage(directory: string, findings: Findings): Promise<ReadonlyMap<string, number>> {
+export async function checkStorage(directory: string, findings: Findings): Promise<ReadonlyMap<string, Seen>> {
   try {
     if (!existsSync(directory)) {
       writeProbe(existingParent(directory))
@@ -47,14 +50,17 @@ function writeProbe(directory: string): number {
   }
 }
 
-async function readDatabase(directory: string): Promise<Map<string, number>> {
+async function readDatabase(directory: string): Promise<Map<string, Seen>> {
   const database = openDatabase(directory)
   try {
     // A write that changes nothing once it was made, and that each start makes.
     secret(database, 'etag', randomBytes)
-    const counts = new Map<string, number>()
-    for (const [user, { consent }] of await new SqliteSubscriptionStore(database).subscriptions()) {
-      if (consent === 'granted') counts.set(domainOf(user), (counts.get(domainOf(user)) ?? 0) + 1)
+    const counts = new Map<string, Seen>()
+    for (const [user, { consent, by }] of await new SqliteSubscriptionStore(database).subscriptions()) {
+      if (consent !== 'granted') continue
+      const seen = counts.get(domainOf(user)) ?? { subscription: 0, roster: 0 }
+      seen[by]++
+      counts.set(domainOf(user), seen)
     }
     return counts
   } finally {

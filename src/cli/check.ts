@@ -9,6 +9,7 @@ import { EjabberdHttpApi } from '../xmpp/ejabberd-api.js'
 import { linkAdvice } from '../xmpp/link-advice.js'
 import { checkPorts } from './check-ports.js'
 import { checkRefresh } from './check-refresh.js'
+import { checkRosters } from './check-rosters.js'
 import { checkStorage } from './check-storage.js'
 import { checkUpstreams } from './check-upstreams.js'
 import type { Command } from './command.js'
@@ -105,7 +106,7 @@ async function checkRunning(config: Config, findings: Findings, stop: AbortSigna
 }
 
 async function checkAtRest(config: Config, pid: number, findings: Findings, stop: AbortSignal): Promise<void> {
-  const subscribed = await checkStorage(config.storage.directory, findings)
+  const seen = await checkStorage(config.storage.directory, findings)
   await checkPorts(config, findings)
   // Side by side, to be quick; told in order.
   const api = askApi(config, stop)
@@ -116,7 +117,12 @@ async function checkAtRest(config: Config, pid: number, findings: Findings, stop
   else {
     findings.ok('link', `${config.xmpp.service} takes us as ${config.xmpp.domain}`)
     for (const domain of link.domains) {
-      checkDomain({ ...domain, subscribed: subscribed.get(domain.domain) ?? 0 }, config, findings)
+      const { subscription = 0, roster = 0 } = seen.get(domain.domain) ?? {}
+      // Who came by a source that is not configured now is not seen by it.
+      const sources = new Set<string>(config.xmpp.sources)
+      const subscribed = sources.has('subscription') ? subscription : 0
+      const rostered = sources.has('roster') ? roster : 0
+      checkDomain({ ...domain, subscribed, rostered }, config, findings)
     }
   }
   const tellRefresh = await refresh
@@ -160,13 +166,21 @@ function checkDomain(state: CheckedDomain, config: Config, findings: Findings): 
   findings.ok(`domain ${domain}`, `its server is ${SERVER_TITLES[server]}`)
   const sources = new Set<string>(config.xmpp.sources)
   if (sources.has('privileged')) checkPrivilege(state, config, findings)
-  else if (state.subscribed === 0) {
-    findings.warn(`domain ${domain}`, 'no user lets the gateway see her yet: presence-gateway subscribe <jid>')
-  } else findings.ok(`domain ${domain}`, subscribers(state))
+  else if (state.subscribed + state.rostered > 0) findings.ok(`domain ${domain}`, seenUsers(state))
+  else {
+    const ways = [
+      ...(sources.has('subscription')
+        ? ['no user lets the gateway see her yet: presence-gateway subscribe <jid>']
+        : []),
+      ...(sources.has('roster') ? ['no user was given a roster with the gateway in it yet'] : []),
+    ]
+    findings.warn(`domain ${domain}`, ways.join('; '))
+  }
+  checkRosters(state, config, findings)
 }
 
 function checkPrivilege(state: CheckedDomain, { xmpp }: Config, findings: Findings): void {
-  const { domain, server, privileged, subscribed } = state
+  const { domain, server, privileged, subscribed, rostered } = state
   const what = `privilege ${domain}`
   if (privileged) {
     findings.ok(what, 'the gateway sees every user')
@@ -179,7 +193,7 @@ function checkPrivilege(state: CheckedDomain, { xmpp }: Config, findings: Findin
     return
   }
   const mend = `${privilegeAdvice(state, xmpp.domain)}; or take privileged out of xmpp.sources`
-  if (subscribed > 0) findings.warn(what, `the gateway sees only who let it (${subscribers(state)}): ${mend}`)
+  if (subscribed + rostered > 0) findings.warn(what, `the gateway sees only some (${seenUsers(state)}): ${mend}`)
   else findings.fail(what, `the gateway sees nobody: ${mend}`)
 }
 
@@ -194,8 +208,13 @@ function privilegeAdvice({ server, domain }: CheckedDomain, component: string): 
   }
 }
 
-function subscribers({ subscribed }: CheckedDomain): string {
-  return subscribed === 1 ? '1 user has accepted it' : `${subscribed} users have accepted it`
+function seenUsers({ subscribed, rostered }: CheckedDomain): string {
+  return [
+    ...(subscribed > 0 ? [subscribed === 1 ? '1 user has accepted it' : `${subscribed} users have accepted it`] : []),
+    ...(rostered > 0
+      ? [rostered === 1 ? '1 user has it in her roster' : `${rostered} users have it in their rosters`]
+      : []),
+  ].join(', ')
 }
 
 /** null: there is none to ask. */

@@ -5,11 +5,12 @@ import type { Clock } from '../presence/clock.js'
 import { Domains } from '../presence/domains.js'
 import { ComponentLink } from '../xmpp/component-link.js'
 import { PrivilegedSource } from '../xmpp/privileged-source.js'
+import { proveRosterPrivilege } from '../xmpp/roster-privilege.js'
 import { identify } from '../xmpp/server-identity.js'
 import { streamBounds } from '../xmpp/xml-stream-reader.js'
 import { within } from './within.js'
 
-export interface ProbedDomain extends Omit<DomainReport, 'subscribed'> {
+export interface ProbedDomain extends Omit<DomainReport, 'subscribed' | 'rostered'> {
   /** Why the server did not answer for it; null: it did. */
   readonly unanswered: string | null
 }
@@ -49,7 +50,7 @@ export async function probeComponent(config: Config, clock: Clock, stop: AbortSi
     up: () => first.come(),
     stanza: (stanza) => {
       const name = stanza.name === 'message' ? privileged.announced(stanza) : null
-      if (name !== null && privileged.has(name)) unannounced.delete(name)
+      if (name !== null && (privileged.has(name) || privileged.writesRosters(name))) unannounced.delete(name)
       if (unannounced.size === 0) announced.come()
     },
     down: () => announced.come(),
@@ -61,13 +62,25 @@ export async function probeComponent(config: Config, clock: Clock, stop: AbortSi
     const asked = [...domains].map(async (name): Promise<ProbedDomain> => {
       const identity = await identify(link, domains.written(name), ANSWER_MS)
       const unanswered = identity.server === null ? identity.why : null
-      return { domain: name, server: identity.server, unanswered, privileged: false }
+      return { domain: name, server: identity.server, unanswered, privileged: false, rosterPrivilege: null }
     })
     await within(ANNOUNCEMENT_MS, stop, announced.came)
+    const proven = [...domains].map(async (name): Promise<ProbedDomain['rosterPrivilege']> => {
+      if (!privileged.writesRosters(name)) return null
+      return { fault: await proveRosterPrivilege(link, domains.written(name), ANSWER_MS) }
+    })
     const answered = await Promise.all(asked)
+    const rosters = await Promise.all(proven)
     // As where another link of this component is there, too.
     if (lost !== null) return { kind: 'down', reason: lost }
-    return { kind: 'up', domains: answered.map((found) => ({ ...found, privileged: privileged.has(found.domain) })) }
+    return {
+      kind: 'up',
+      domains: answered.map((found, index) => ({
+        ...found,
+        privileged: privileged.has(found.domain),
+        rosterPrivilege: rosters[index] ?? null,
+      })),
+    }
   } finally {
     await link.stop()
   }

@@ -18,6 +18,8 @@ const DOMAIN = z.object({
   server: z.enum(['prosody', 'ejabberd', 'other']).nullable(),
   privileged: z.boolean(),
   subscribed: z.number(),
+  rostered: z.number(),
+  rosterPrivilege: z.object({ fault: z.string().nullable() }).nullable(),
 })
 const FAILING = z.object({ error: z.string().nullable() })
 const REPORT: z.ZodType<GatewayReport> = z.object({

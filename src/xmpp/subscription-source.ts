@@ -1,7 +1,7 @@
 import type { Clock } from '../presence/clock.js'
 import type { Domains } from '../presence/domains.js'
 import type { BareJid } from '../presence/jid.js'
-import type { Subscription, Subscriptions } from '../presence/subscriptions.js'
+import type { ConsentSource, Subscription, Subscriptions } from '../presence/subscriptions.js'
 import type { ComponentCard } from './component-card.js'
 import type { Link } from './link.js'
 import { type PresenceType, presence } from './stanzas.js'
@@ -134,6 +134,13 @@ export class SubscriptionSource {
     for (const [user, subscription] of this.#subscriptions.all()) {
       if (this.#counts(subscription) && user.endsWith(`@${domain}`)) yield user
     }
+  }
+
+  /** How many are seen in the domain, by what gave their consent. */
+  countIn(domain: string): Record<ConsentSource, number> {
+    const counts = { subscription: 0, roster: 0 }
+    for (const user of this.grantedIn(domain)) counts[this.#subscriptions.of(user)?.by ?? 'subscription']++
+    return counts
   }
 
   #counts(subscription: Subscription | undefined): subscription is Subscription {

@@ -299,6 +299,61 @@ describe('presence-gateway check', () => {
     })
   })
 
+  describe('of rosters', () => {
+    const tokens = { roster: { tokens: ['token'] } }
+    const rosters = ({ lines }: Check) => lines.filter((line) => / rosters localhost: /.test(line))
+
+    it('proves on Prosody that they can be written by privilege, whether or not the gateway runs', async () => {
+      const server = await startProsody({ mode: 'privileged', rosterPrivilege: 'both' })
+      const gateway = await startGateway({ server, config: tokens })
+      try {
+        const proven = [
+          'ok   rosters localhost: the gateway writes them by privilege (XEP-0356): tried on an account that nobody has',
+        ]
+        await until(async () => (await fetch(`${gateway.opsUrl}/readyz`)).ok)
+        assert.deepEqual(rosters(await checkOf(gateway)), proven)
+        await gateway.shutDown()
+        assert.deepEqual(rosters(await checkOf(gateway)), proven)
+      } finally {
+        await gateway.stop()
+        await server.stop()
+      }
+    }).timeout(30_000)
+
+    it('says on ejabberd that it announces what it cannot do', async () => {
+      const server = await startEjabberd({ mode: 'subscription', rosters: 'both' })
+      try {
+        const [line, ...more] = rosters(await check(tokens, server))
+        assert.match(
+          line ?? '',
+          /^warn .* may write them, and then fails \(internal-server-error\): ejabberd 23\.01 does/,
+        )
+        assert.deepEqual(more, [])
+      } finally {
+        await server.stop()
+      }
+    }).timeout(30_000)
+
+    it('says what to do where nothing brings changes to clients, and nothing where nobody can make any', async () => {
+      const server = await startProsody({ mode: 'privileged' })
+      try {
+        const result = await check(tokens, server)
+        assert.equal(result.code, 0)
+        const [line] = rosters(result)
+        assert.match(
+          line ?? '',
+          /^warn .*: changes reach no client: set domains\.localhost\.roster\.refreshUrl, .*; else set rosters = "both" in \/.*privileged\.cfg\.lua$/,
+        )
+        assert.deepEqual(rosters(await check({}, server)), [])
+        const refreshUrl = 'http://localhost:5280/roster_admin/refresh'
+        const module = await check({ ...tokens, domains: { localhost: { roster: { refreshUrl } } } }, server)
+        assert.match(rosters(module)[0] ?? '', /^ok .* \(mod_http_roster_admin\), and is told of changes at http:/)
+      } finally {
+        await server.stop()
+      }
+    })
+  })
+
   for (const [name, startServer] of [
     ['Prosody', startProsody],
     ['ejabberd', startEjabberd],

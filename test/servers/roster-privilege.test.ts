@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type Element, xml } from '@xmpp/client'
+import { startEjabberd } from '../support/ejabberd.js'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
 import { type JsonStatus, untilJson } from '../support/json-status.js'
 import { startProsody } from '../support/prosody.js'
@@ -248,6 +249,42 @@ describe('A gateway that writes rosters by privilege on Prosody', function () {
       presence.getChild('x', 'vcard-temp:x:update')?.getChildText('photo'),
       createHash('sha1').update(bytes).digest('hex'),
     )
+  })
+})
+
+describe('A gateway that may write rosters by privilege on ejabberd, which fails at it', function () {
+  this.timeout(60_000)
+  let server: XmppServer
+  let gateway: GatewayProcess
+
+  before(async () => {
+    server = await startEjabberd({ mode: 'subscription', rosters: 'both', users: ['alice'] })
+    gateway = await startGateway({ server, config: { roster: { tokens: [TOKEN] } } })
+  })
+
+  after(async () => {
+    await gateway?.stop()
+    await server?.stop()
+  })
+
+  it('says so once a link, tries no more, and does everything else', async () => {
+    const said = () => gateway.logLines.filter(({ msg }) => /announces that rosters may be written/.test(String(msg)))
+    const [line] = await until(() => said().length > 0 && said())
+    assert.equal(line?.why, 'internal-server-error')
+    for (const name of ['Bob', 'Robert']) {
+      const response = await fetch(`${gateway.url}/roster/localhost/alice/contacts/bob@localhost`, {
+        method: 'PUT',
+        headers: { Authorization: `Bearer ${TOKEN}` },
+        body: JSON.stringify({ name }),
+      })
+      assert(response.ok)
+    }
+    const alice = await XmppUser.login({ port: server.c2sPort, jid: 'alice@localhost' })
+    await alice.setPresence({ show: 'dnd' })
+    await untilJson(gateway, 'alice@localhost', { show: 'dnd' })
+    await alice.logout()
+    assert.equal(said().length, 1)
+    assert.equal(server.log.split('Failed to process iq').length - 1, 1)
   })
 })
 

@@ -27,6 +27,8 @@ const controlNode = () => `control-${randomUUID()}@localhost`
 export interface EjabberdOptions extends XmppServerOptions {
   /** Configuration files of the test's own, with absolute paths. */
   includes?: readonly string[]
+  /** The component may write everybody's roster, and see them. With mode `subscription`: mod_privilege may be named once. */
+  rosters?: 'both'
 }
 
 export function startEjabberd(options: EjabberdOptions): Promise<Ejabberd> {
@@ -115,7 +117,12 @@ class Ejabberd extends XmppServer {
       s2s_access: 'none',
       acme: { auto: false },
       listen: [{ port: this.c2sPort, ip: '127.0.0.1', module: 'ejabberd_c2s' }],
-      modules: Object.fromEntries(modules.map((name) => [name, {}])),
+      modules: {
+        ...Object.fromEntries(modules.map((name) => [name, {}])),
+        ...(options.rosters && {
+          mod_privilege: { roster: { [options.rosters]: 'all' }, presence: { managed_entity: 'all' } },
+        }),
+      },
       ...(options.mode !== 'none' && {
         define_macro: {
           PRESENCE_COMPONENT: { [this.componentDomain]: { password: this.secret } },
