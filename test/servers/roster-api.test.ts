@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
 
 const TOKEN = 'a-roster-token'
@@ -176,6 +178,15 @@ describe('the roster API', function () {
     assert.deepEqual((await call('GET', '/roster_admin/refresh/john')).body, complete)
   })
 
+  it('refuses a body that is too large before it is sent', async () => {
+    const headers = { Authorization: `Bearer ${TOKEN}`, 'Content-Length': 5_000_000 }
+    const sent = request(`${gateway.url}/roster/localhost/quentin`, { method: 'PUT', headers })
+    sent.on('error', () => {}).flushHeaders()
+    const [response] = await once(sent, 'response')
+    assert.equal(response.statusCode, 413)
+    sent.destroy()
+  })
+
   describe('refuses', () => {
     const contact = '/roster/localhost/quentin/contacts'
     for (const [method, path, body, status, errno] of [
@@ -183,7 +194,6 @@ describe('the roster API', function () {
       ['PUT', '/roster/localhost/quentin', '[1]', 400, 101],
       ['PUT', '/roster/localhost/quentin', { 'bob@localhost/phone': {} }, 400, 101],
       ['PUT', '/roster/localhost/quentin', { 'bob@localhost': { name: 5 } }, 400, 101],
-      ['PUT', '/roster/localhost/quentin', `{"x":"${'x'.repeat(5_000_000)}"}`, 413, 103],
       ['PUT', `${contact}/bob@localhost%2Fphone`, {}, 400, 102],
       ['PUT', `${contact}/%40`, {}, 400, 102],
       ['PUT', `${contact}/bob@localhost`, '"x"', 400, 101],
