@@ -27,7 +27,6 @@ import { Subscriptions } from './presence/subscriptions.js'
 import { COMPONENT_CONTACT } from './roster/component-contact.js'
 import { ModuleRefresh } from './roster/module-refresh.js'
 import { ModuleRefreshes } from './roster/module-refreshes.js'
-import { readContacts } from './roster/roster-json.js'
 import { Rosters } from './roster/rosters.js'
 import { ServedRosters } from './roster/served-rosters.js'
 import { UpstreamRosters } from './roster/upstream-rosters.js'
@@ -198,7 +197,7 @@ export class Gateway {
     }
     const rosterSources = new Map([...domains].map((domain) => [domain, upstreams.get(domain) ?? rosters]))
     const contactsOf = async (user: BareJid) =>
-      readContacts((await (rosterSources.get(domainOf(user)) ?? rosters).printed(user)).text).keys()
+      (await (upstreams.get(domainOf(user))?.lastGood(user) ?? rosters.contacts(user))).keys()
     const refreshes = new ModuleRefreshes(modules, contactsOf)
     rosters.onChange((change) => refreshes.changed(change))
     board.onChange((change) => refreshes.presenceChanged(change))
