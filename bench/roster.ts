@@ -38,6 +38,7 @@ export function roster(effort: Effort): Promise<Figure[]> {
     const before = residentMemory(pid) / 1e6
     const seconds = await importRosters(gateway, users)
     const imported = residentMemory(pid) / 1e6
+    await gateway.untilRefreshed()
     const refreshed = await refresh(gateway, module, Math.min(REFRESHED, users))
     const bare = opened(await Program.start('bare-http', 'measured'))
     await gateway.takeIn(users, users)

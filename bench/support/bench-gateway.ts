@@ -5,6 +5,7 @@ import { Program } from './program.js'
 import { SYNTHETIC_DOMAIN } from './synthetic-presence.js'
 
 const STORED_WITHIN_MS = 120_000
+const REFRESHED_WITHIN_MS = 300_000
 // The lag of prom-client is the time between two of its looks at the clock, which are so far apart without any.
 const LOOKS_EVERY_MS = 10
 
@@ -59,6 +60,12 @@ export class BenchGateway {
 
   get pid(): number {
     return this.#gateway.pid ?? 0
+  }
+
+  /** Until the server has fetched every roster that changed. */
+  async untilRefreshed(): Promise<void> {
+    const waiting = () => this.#metric('presence_gateway_roster_refreshes_waiting')
+    await until(async () => (await waiting()) === 0, REFRESHED_WITHIN_MS, 'refreshing')
   }
 
   /** Sends the next `count` presences of so many users; resolves once all are taken in and stored, with how many a second. */
