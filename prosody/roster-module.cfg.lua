@@ -7,8 +7,8 @@
 local served = ENV_PRESENCE_DOMAINS or "localhost" -- VirtualHosts, separated by commas
 local component = ENV_GATEWAY_XMPP_DOMAIN or "presence.localhost" -- xmpp.domain of the gateway
 local secret = ENV_GATEWAY_XMPP_SECRET or "" -- xmpp.secret of the gateway; while it is empty nobody can connect
-local address = ENV_GATEWAY_ADDRESS or "127.0.0.1:8080" -- http.host and http.port of the gateway
-local token = ENV_GATEWAY_ROSTER_TOKEN or "" -- one of its roster.tokens: letters, digits, - and _ only
+local address = ENV_PRESENCE_ADDRESS or "127.0.0.1:8080" -- http.host and http.port of the gateway
+local token = ENV_PRESENCE_ROSTER_TOKEN or "" -- one of its roster.tokens: letters, digits, - and _ only
 
 -- The gateway tells Prosody's HTTP port when a roster has changed: domains.<domain>.roster.refreshUrl is
 -- http://localhost:5280/roster_admin/refresh. Prosody takes the Host header for the name of a VirtualHost and answers

@@ -65,8 +65,8 @@ class Prosody extends XmppServer {
       PRESENCE_ROSTERS: this.#rosterPrivilege,
       GATEWAY_XMPP_DOMAIN: this.componentDomain,
       GATEWAY_XMPP_SECRET: this.secret,
-      GATEWAY_ADDRESS: (this.options as ProsodyOptions).rosters?.address,
-      GATEWAY_ROSTER_TOKEN: (this.options as ProsodyOptions).rosters?.token,
+      PRESENCE_ADDRESS: (this.options as ProsodyOptions).rosters?.address,
+      PRESENCE_ROSTER_TOKEN: (this.options as ProsodyOptions).rosters?.token,
     }
   }
 
