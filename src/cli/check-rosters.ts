@@ -29,7 +29,7 @@ export function checkRosters(state: DomainReport, config: Config, findings: Find
 function advice({ domain, server }: DomainReport): string {
   const module = `set domains.${domain}.roster.refreshUrl, if the server has mod_http_roster_admin`
   return server === 'prosody'
-    ? `${module}; else set rosters = "both" in ${shippedFile('prosody', 'privileged')}`
+    ? `${module}; else set rosters = "both" in ${shippedFile('prosody', 'privileged')}, or in your copy of it`
     : module
 }
 

@@ -342,7 +342,7 @@ describe('presence-gateway check', () => {
         const [line] = rosters(result)
         assert.match(
           line ?? '',
-          /^warn .*: changes reach no client: set domains\.localhost\.roster\.refreshUrl, .*; else set rosters = "both" in \/.*privileged\.cfg\.lua$/,
+          /^warn .*: changes reach no client: set domains\.localhost\.roster\.refreshUrl, .*; else set rosters = "both" in \/.*privileged\.cfg\.lua, or in your copy of it$/,
         )
         assert.deepEqual(rosters(await check({}, server)), [])
         const refreshUrl = 'http://localhost:5280/roster_admin/refresh'

@@ -215,6 +215,9 @@ describe('A gateway that writes rosters by privilege on Prosody', function () {
     await aaron.setPresence({ show: 'away' })
     await setContact('aaron', 'carol', 'Carol')
     await untilRoster(aaron, item('carol@localhost', 'Carol'))
+    // Looking at it gives it to nobody.
+    await call('GET', '/aaron')
+    await aaron.setPresence({ show: 'dnd' })
     assert.equal((await gateway.status('aaron@localhost')).status, 404)
   })
 

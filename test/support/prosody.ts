@@ -27,12 +27,6 @@ export function startProsody(options: ProsodyOptions): Promise<Prosody> {
 
 class Prosody extends XmppServer {
   override readonly name = 'Prosody'
-  readonly #rosterPrivilege: string
-
-  private constructor(options: ProsodyOptions, place: { directory: string; ports: readonly number[] }) {
-    super(options, place)
-    this.#rosterPrivilege = options.rosterPrivilege ?? 'none'
-  }
 
   static async create(options: ProsodyOptions): Promise<Prosody> {
     const server = new Prosody(options, await XmppServer.findPlace('prosody'))
@@ -62,7 +56,7 @@ class Prosody extends XmppServer {
     return {
       ...process.env,
       PRESENCE_DOMAINS: this.domains.join(','),
-      PRESENCE_ROSTERS: this.#rosterPrivilege,
+      PRESENCE_ROSTERS: (this.options as ProsodyOptions).rosterPrivilege ?? 'none',
       GATEWAY_XMPP_DOMAIN: this.componentDomain,
       GATEWAY_XMPP_SECRET: this.secret,
       PRESENCE_ADDRESS: (this.options as ProsodyOptions).rosters?.address,
