@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { createConnection, createServer, type Server } from 'node:net'
+import { isLoopback } from './is-loopback.js'
 
 /**
  * Held by the one gateway of this machine that is a given component: ejabberd accepts a second link and splits the
@@ -38,8 +39,7 @@ export class ComponentLock {
 /** The same for every spelling of this machine, and with or without the default port. */
 function placeOf(service: string): string {
   const { hostname, port } = new URL(service)
-  const here = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/i.test(hostname)
-  return `${here ? 'localhost' : hostname.toLowerCase()}:${port || '5347'}`
+  return `${isLoopback(service) ? 'localhost' : hostname.toLowerCase()}:${port || '5347'}`
 }
 
 function holder(name: string): Promise<string> {

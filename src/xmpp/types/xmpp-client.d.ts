@@ -1,3 +1,4 @@
+// No types are published for @xmpp/client 0.14; declared is what account-stream.ts and the tests use.
 declare module '@xmpp/client' {
   import type { EventEmitter } from 'node:events'
   import type { Socket } from 'node:net'
@@ -21,19 +22,25 @@ declare module '@xmpp/client' {
 
   export interface Client extends EventEmitter {
     readonly status: string
-    readonly socket: Socket | null
+    socket: Socket | null
+    timeout: number
     readonly reconnect: { stop(): void }
     readonly iqCaller: { request(stanza: Element, timeoutMs?: number): Promise<Element> }
     start(): Promise<unknown>
     stop(): Promise<unknown>
     send(element: Element): Promise<void>
+    connect(service: string): Promise<void>
+    open(options: { domain: string; lang?: string }): Promise<unknown>
     write(text: string): Promise<void>
+    _attachSocket(socket: Socket): void
+    _onData(data: Buffer): void
+    _status(status: string, ...args: unknown[]): void
   }
 
   export function client(options: {
     service: string
     domain: string
-    credentials: (
+    credentials?: (
       authenticate: (credentials: { username: string; password: string }, mechanism: string) => Promise<void>,
     ) => Promise<void>
     resource?: string
