@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { parse as parseYaml, YAMLParseError } from 'yaml'
 import * as z from 'zod'
 import { DOMAIN_SCHEMA, SCHEMA } from './config-schema.js'
-import { normaliseDomain } from './presence/jid.js'
+import { normaliseDomain, parseUserInput } from './presence/jid.js'
 
 /** Every fault of a configuration, each naming its key. */
 export class ConfigError extends Error {
@@ -55,11 +55,12 @@ export function loadConfig(
       const name = normaliseDomain(written)
       if (name === null) faults.push(`domains: ${JSON.stringify(written)} is not a domain`)
       else if (served.has(name)) faults.push(`domains: ${JSON.stringify(written)} is there twice`)
-      else
-        served.set(name, { ...(settings ?? DOMAIN_SCHEMA.parse({})), written: written.toLowerCase().normalize('NFC') })
+      else served.set(name, { ...(settings ?? DOMAIN_SCHEMA.parse({})), written: asServersWrite(written) })
     }
     const directory = resolve(dirname(file), rest.data.storage.directory)
-    const config: Config = { ...rest.data, domains: served, storage: { directory } }
+    const jid = serverSpelling(rest.data.xmpp.jid)
+    const xmpp = { ...rest.data.xmpp, jid, ...(needsService(tree) && { service: serviceOf(jid) }) }
+    const config: Config = { ...rest.data, xmpp, domains: served, storage: { directory } }
     // Of a key that is faulty already nothing more is said.
     const said = faults.map((text) => text.slice(0, text.indexOf(':')))
     faults.push(
@@ -96,6 +97,25 @@ function remove(tree: object, path: readonly PropertyKey[]): void {
   }
 }
 
+/** Servers answer in lower case, whatever they are asked in. */
+function asServersWrite(domain: string): string {
+  return domain.toLowerCase().normalize('NFC')
+}
+
+function serverSpelling(jid: string): string {
+  const at = jid.lastIndexOf('@') + 1
+  return jid.slice(0, at) + asServersWrite(jid.slice(at))
+}
+
+function needsService({ xmpp }: Record<string, unknown>): boolean {
+  return isMap(xmpp) && xmpp.connection === 'account' && xmpp.service === undefined
+}
+
+/** Where an account's server takes clients, if nothing else is said (RFC 6120 §3.2.2). */
+function serviceOf(jid: string): string {
+  return `xmpp://${normaliseDomain(jid.slice(jid.lastIndexOf('@') + 1)) ?? 'localhost'}:5222`
+}
+
 // sun_path holds 108 bytes, the last of them NUL (unix(7)).
 const MAX_SOCKET_PATH_BYTES = 107
 
@@ -107,10 +127,17 @@ export function controlSocket(config: Config): string {
 function contradictions(config: Config, tree: Record<string, unknown>, secretNeeded: boolean): string[] {
   const faults: string[] = []
   const { xmpp } = config
-  if (xmpp.connection === 'account') faults.push('xmpp.connection: "account" is not in this version; use component')
-  else if (secretNeeded && xmpp.secret === '') faults.push('xmpp.secret: is missing; set it or GATEWAY_XMPP_SECRET')
+  const isAccount = xmpp.connection === 'account'
+  if (isAccount) {
+    if (parseUserInput(xmpp.jid).fault !== undefined) {
+      faults.push(`xmpp.jid: ${JSON.stringify(xmpp.jid)} is not an account's JID such as presence@example.org`)
+    }
+    if (secretNeeded && xmpp.password === '') {
+      faults.push('xmpp.password: is missing; set it or GATEWAY_XMPP_PASSWORD')
+    }
+  } else if (secretNeeded && xmpp.secret === '') faults.push('xmpp.secret: is missing; set it or GATEWAY_XMPP_SECRET')
   if (isMap(tree.domains) && Object.keys(tree.domains).length === 0) faults.push('domains: names no domain to serve')
-  if (config.domains.has(xmpp.domain)) faults.push(`domains: ${xmpp.domain} is the component itself`)
+  if (!isAccount && config.domains.has(xmpp.domain)) faults.push(`domains: ${xmpp.domain} is the component itself`)
   if (Buffer.byteLength(controlSocket(config)) > MAX_SOCKET_PATH_BYTES) {
     faults.push(
       `storage.directory: is too long for the control socket in it (at most ${MAX_SOCKET_PATH_BYTES - 13} bytes)`,

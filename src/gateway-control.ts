@@ -7,6 +7,7 @@ import type { PresenceBoard } from './presence/presence-board.js'
 import { PUBLICATION_CHOICES, type Publications } from './presence/publication.js'
 import type { RosterControl } from './roster-control.js'
 import { explainStorage } from './storage/database.js'
+import type { AccountRoster, RosterCounts } from './xmpp/account-roster.js'
 import type { Link } from './xmpp/link.js'
 import type { Server } from './xmpp/server-identity.js'
 import type { SubscriptionSource } from './xmpp/subscription-source.js'
@@ -24,12 +25,21 @@ export interface DomainReport {
   readonly rosterPrivilege: { readonly fault: string | null } | null
 }
 
+/** Of a plain account. */
+export interface AccountReport extends RosterCounts {
+  /** By TLS. */
+  readonly encrypted: boolean
+}
+
 /** How the gateway stands, for `check`. */
 export interface GatewayReport {
   readonly pid: number
   readonly url: string
   readonly ops: string | null
   readonly link: { readonly online: boolean; readonly lastError: string | null }
+  /** null: it is a component. */
+  readonly account: AccountReport | null
+  /** What it is the component for. */
   readonly domains: readonly DomainReport[]
   /** null when it is not configured. */
   readonly ejabberdApi: { readonly error: string | null } | null
@@ -51,6 +61,8 @@ export interface ControlParts {
   readonly publications: Publications
   readonly link: Link
   readonly subscriptions: SubscriptionSource
+  /** null: it is a component. */
+  readonly account: AccountRoster | null
   readonly report: () => Promise<GatewayReport>
   /** Stores everything that is known; rejects if that fails. */
   readonly flush: () => Promise<void>
@@ -76,7 +88,9 @@ export class GatewayControl implements ControlHandler {
         return this.#publish(this.#user(jid), choice)
       }
       case 'subscribe':
-        return this.#subscribe(this.#user(parse(SUBSCRIBE, body).jid))
+        return this.#subscribe(this.#contact(parse(SUBSCRIBE, body).jid))
+      case 'unsubscribe':
+        return this.#unsubscribe(this.#contact(parse(SUBSCRIBE, body).jid))
       case 'report':
         return this.#parts.report()
       case 'roster-import':
@@ -93,8 +107,8 @@ export class GatewayControl implements ControlHandler {
 
   /** Everybody who is known, read as it is taken. */
   *present(): Generator<WatchLine> {
-    const { board, domains } = this.#parts
-    for (const domain of domains) for (const jid of board.usersOf(domain)) yield this.#line(jid, domain)
+    const { board } = this.#parts
+    for (const domain of board.domains) for (const jid of board.usersOf(domain)) yield this.#line(jid, domain)
   }
 
   watch(send: (line: WatchLine) => void): () => void {
@@ -102,23 +116,41 @@ export class GatewayControl implements ControlHandler {
   }
 
   #line(user: BareJid, domain: string): WatchLine {
-    const jid = this.#parts.domains.address(user)
+    const jid = this.#address(user)
     const presence = this.#parts.board.get(user, domain)
     return presence ? { jid, ...presence } : { jid, gone: true }
   }
 
   async #publish(jid: BareJid, choice: 'none' | 'status' | 'details' | 'domain') {
-    const { publications, board, domains, subscriptions } = this.#parts
+    const { publications, board, domains, subscriptions, account } = this.#parts
     await stored(publications.choose(jid, choice))
-    if (!subscriptions.isRefusedBy(jid)) board.expect(jid)
+    if (account ? account.has(jid) : !subscriptions.isRefusedBy(jid)) board.expect(jid)
     return { jid: domains.address(jid), publication: publications.of(jid, domainOf(jid)) }
   }
 
   async #subscribe(jid: BareJid) {
-    const { sources, link, subscriptions } = this.#parts
-    if (!sources.has('subscription')) throw new ControlFault('xmpp.sources does not name subscription')
-    const state = await stored(subscriptions.ask(jid))
-    return { jid: this.#parts.domains.address(jid), state, sent: link.online }
+    const { sources, link, subscriptions, account } = this.#parts
+    if (!account && !sources.has('subscription')) throw new ControlFault('xmpp.sources does not name subscription')
+    const state = await (account ? taken(account.ask(jid)) : stored(subscriptions.ask(jid)))
+    return { jid: this.#address(jid), state, sent: link.online }
+  }
+
+  async #unsubscribe(jid: BareJid) {
+    const { account } = this.#parts
+    if (!account)
+      throw new ControlFault('only an account has a roster; whom a component sees, she takes it back herself')
+    const address = this.#address(jid)
+    return { jid: address, removed: await taken(account.remove(jid)) }
+  }
+
+  #address(user: BareJid): string {
+    return (this.#parts.account ?? this.#parts.domains).address(user)
+  }
+
+  /** Those of an account may be anywhere. */
+  #contact(text: string): BareJid {
+    const parsed = parseUserInput(text)
+    return this.#parts.account && parsed.fault === undefined ? parsed.jid : this.#user(text)
   }
 
   #user(text: string): BareJid {
@@ -143,5 +175,14 @@ async function stored<T>(saving: Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof ControlFault) throw error
     throw new ControlFault(`it could not be stored: ${explainStorage(error)}`)
+  }
+}
+
+/** What the XMPP server has to do. */
+async function taken<T>(doing: Promise<T>): Promise<T> {
+  try {
+    return await doing
+  } catch (error) {
+    throw new ControlFault((error as Error).message)
   }
 }

@@ -39,13 +39,15 @@ import { ComponentCard } from './xmpp/component-card.js'
 import { ComponentLink } from './xmpp/component-link.js'
 import { ComponentLock } from './xmpp/component-lock.js'
 import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
+import type { LinkObserver } from './xmpp/guarded-link.js'
+import type { LinkHandler } from './xmpp/link.js'
 import { linkAdvice } from './xmpp/link-advice.js'
 import { PrivilegedRosters } from './xmpp/privileged-rosters.js'
 import { PrivilegedSource } from './xmpp/privileged-source.js'
 import { Reconciler } from './xmpp/reconciler.js'
 import { proveRosterPrivilege } from './xmpp/roster-privilege.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
-import { StanzaRouter } from './xmpp/stanza-router.js'
+import { type StanzaCounter, StanzaRouter } from './xmpp/stanza-router.js'
 import { SubscriptionSource, type SubscriptionSourceHandler } from './xmpp/subscription-source.js'
 import { streamBounds } from './xmpp/xml-stream-reader.js'
 
@@ -117,8 +119,12 @@ export class Gateway {
     const { directory } = config.storage
     const lock = DirectoryLock.acquire(directory, this.#pid)
     this.#opened.push(() => lock.release())
-    const componentLock = await ComponentLock.acquire(xmpp.service, xmpp.domain, this.#pid)
-    this.#opened.push(() => componentLock.release())
+    const isAccount = xmpp.connection === 'account'
+    // Of an account several may be connected.
+    if (!isAccount) {
+      const componentLock = await ComponentLock.acquire(xmpp.service, xmpp.domain, this.#pid)
+      this.#opened.push(() => componentLock.release())
+    }
     const storage = new Storage(directory, {
       failed: (reason) => log.error({ reason }, 'storing fails; everything is kept in memory and tried again'),
       recovered: (mended) => log.info({ ...(mended && { mended }) }, 'storing works again'),
@@ -134,18 +140,20 @@ export class Gateway {
     let knownUntil = await storage.presences.knownUntil()
     const board = new PresenceBoard(clock, boardLimits, knownUntil)
     const writer = new PresenceWriter(board, storage.presences, clock)
-    await writer.load((domain) => domains.has(domain))
+    await writer.load((domain) => isAccount || domains.has(domain))
     // Known, though perhaps never seen: who chose for herself, and who let us see her; never who took that back.
     const chosen = [...publications.chosen().keys()].filter((user) => !subscribers.hasRefused(user))
     const granted = [...subscribers.all()].flatMap(([user, { consent }]) => (consent === 'granted' ? [user] : []))
-    for (const user of [...chosen, ...granted]) if (domains.has(domainOf(user))) board.expect(user)
+    // Whom an account knows, its roster says.
+    const expected = isAccount ? [] : [...chosen, ...granted]
+    for (const user of expected) if (domains.has(domainOf(user))) board.expect(user)
     writer.start()
     this.#opened.push(() => writer.stop())
     this.#every(CHECK_STORAGE_MS, () =>
       storage.check({
         waiting: () => writer.failing || subscribers.unsaved > 0,
         contents: () => ({
-          presences: storedOn(board, domains),
+          presences: storedOn(board),
           knownUntil,
           choices: publications.chosen(),
           subscriptions: subscribers.all(),
@@ -161,7 +169,8 @@ export class Gateway {
       Math.min(MOST_RECENT_ROSTERS_BYTES, getHeapStatistics().heap_size_limit / 8),
     )
     const isKeptHere = (domain: string) => config.domains.get(domain)?.roster.upstream === ''
-    const component = config.roster.injectComponent ? { jid: xmpp.domain, name: COMPONENT_CONTACT.name } : null
+    const component =
+      config.roster.injectComponent && !isAccount ? { jid: xmpp.domain, name: COMPONENT_CONTACT.name } : null
     const calls = new UndiciHttpClient(clock)
     this.#opened.push(() => calls.close())
     const upstreams = new Map<string, UpstreamRosters>()
@@ -204,28 +213,32 @@ export class Gateway {
 
     // XMPP
     let lastLinkError: string | null = null
-    const sources = new Set<string>(xmpp.sources)
-    const link = new ComponentLink(
-      {
-        service: xmpp.service,
-        domain: xmpp.domain,
-        secret: xmpp.secret,
-        bounds: streamBounds(limits.stanza),
+    // An account's is its roster.
+    const sources = new Set<string>(isAccount ? [] : xmpp.sources)
+    const random = { id: () => randomUUID() + randomBytes(4).toString('hex'), fraction: Math.random }
+    const observer: LinkObserver = {
+      lost: (reason, retryInMs, wasUp) => {
+        // The same trouble again and again is one line.
+        if (reason !== lastLinkError) {
+          log.warn({ reason, retryInMs, service: xmpp.service }, wasUp ? 'link lost' : linkAdvice(reason, xmpp))
+        }
+        lastLinkError = reason
+        metrics.linkLosses.add()
       },
-      clock,
-      { id: () => randomUUID() + randomBytes(4).toString('hex'), fraction: Math.random },
-      {
-        lost: (reason, retryInMs, wasUp) => {
-          // The same trouble again and again is one line.
-          if (reason !== lastLinkError) {
-            log.warn({ reason, retryInMs, service: xmpp.service }, wasUp ? 'link lost' : linkAdvice(reason, xmpp))
-          }
-          lastLinkError = reason
-          metrics.linkLosses.add()
-        },
-        skipped: (reason) => metrics.stanzasDropped.add(reason),
-      },
-    )
+      skipped: (reason) => metrics.stanzasDropped.add(reason),
+    }
+    const stanzas: StanzaCounter = {
+      taken: () => metrics.presencesTaken.add(),
+      dropped: (reason) => metrics.stanzasDropped.add(reason),
+    }
+    // The client library takes 10 MB, which a component has no use for.
+    const { AccountSide } = isAccount ? await import('./account-side.js') : { AccountSide: null }
+    const account =
+      AccountSide && new AccountSide({ config, board, domains, clock, random, log, observer, counter: stanzas })
+    const { service, domain, secret } = xmpp
+    const link =
+      account?.link ??
+      new ComponentLink({ service, domain, secret, bounds: streamBounds(limits.stanza) }, clock, random, observer)
     const privileged = new PrivilegedSource(domains, sources.has('privileged'))
     let unsaved: Timer | null = null
     const saveSubscriptionsLater = () => {
@@ -250,7 +263,7 @@ export class Gateway {
     }
     const card = new ComponentCard(config.http.publicUrl)
     const subscriptions = new SubscriptionSource(link, card, clock, domains, subscribers, consent, sources)
-    const api = xmpp.ejabberdApi ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
+    const api = xmpp.ejabberdApi && !isAccount ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
     let apiError: string | null = null
     const reconciler = new Reconciler(
       link,
@@ -301,15 +314,14 @@ export class Gateway {
     this.#opened.push(() => privilegedRosters.stop())
     const startedAt = clock.now()
     const discovery = new ServiceDiscovery(link, card, VERSION, () => Math.floor((clock.now() - startedAt) / 1000))
-    const router = new StanzaRouter(
-      { board, privileged, rosters: privilegedRosters, subscriptions, reconciler, discovery },
-      { domains, sources, textLimit: limits.text },
-      clock,
-      {
-        taken: () => metrics.presencesTaken.add(),
-        dropped: (reason) => metrics.stanzasDropped.add(reason),
-      },
-    )
+    const router: LinkHandler =
+      account?.router ??
+      new StanzaRouter(
+        { board, privileged, rosters: privilegedRosters, subscriptions, reconciler, discovery },
+        { domains, sources, textLimit: limits.text },
+        clock,
+        stanzas,
+      )
 
     // A gateway that restarts again and again must not call the same old presence stale for ever.
     const saveKnownUntil = () => {
@@ -411,6 +423,7 @@ export class Gateway {
         publications,
         link,
         subscriptions,
+        account: account?.roster ?? null,
         sources,
         rosters: new RosterControl(rosterParts),
         flush: async () => {
@@ -423,7 +436,8 @@ export class Gateway {
           url,
           ops: opsUrl,
           link: { online: link.online, lastError: link.online ? null : lastLinkError },
-          domains: await Promise.all([...domains].map(reportOn)),
+          account: account?.report() ?? null,
+          domains: account ? [] : await Promise.all([...domains].map(reportOn)),
           ejabberdApi: api && { error: apiError },
           storage: { error: storage.fault },
           refreshFaults: refreshes.faults,
@@ -436,7 +450,7 @@ export class Gateway {
     link.start({
       up: () => {
         lastLinkError = null
-        log.info({ service: xmpp.service, domain: xmpp.domain }, 'link up')
+        log.info({ service, jid: link.address, ...(account && { tls: account.link.secured }) }, 'link up')
         router.up()
       },
       stanza: (stanza) => {
@@ -447,9 +461,9 @@ export class Gateway {
           failed(error)
         }
       },
-      down: () => {
+      down: (reason) => {
         saveKnownUntil()
-        router.down()
+        router.down(reason)
       },
       missed: () => router.missed(),
     })
@@ -496,8 +510,8 @@ export class Gateway {
   }
 }
 
-function* storedOn(board: PresenceBoard, domains: Domains): Generator<StoredPresence> {
-  for (const domain of domains) {
+function* storedOn(board: PresenceBoard): Generator<StoredPresence> {
+  for (const domain of board.domains) {
     for (const user of board.usersOf(domain)) {
       const stored = board.stored(user)
       // Who is merely known to exist was never seen offline either.

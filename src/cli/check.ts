@@ -66,7 +66,8 @@ function checkConfig(file: string, config: Config, findings: Findings): void {
 
 function holdsSecret(file: string): boolean {
   try {
-    return loadConfig(file, {}).config.xmpp.secret !== ''
+    const { secret, password } = loadConfig(file, {}).config.xmpp
+    return secret !== '' || password !== ''
   } catch {
     // Without the environment it need not be complete.
     return false
@@ -95,6 +96,10 @@ async function checkRunning(config: Config, findings: Findings, stop: AbortSigna
     )
     return
   }
+  if (report.account) {
+    const { tellAccount } = await import('./check-account.js')
+    return tellAccount(config, report.account, findings)
+  }
   findings.ok('link', `connected to ${xmpp.service} as ${xmpp.domain}`)
   for (const domain of report.domains) {
     const unanswered = domain.server === null ? 'nothing yet' : null
@@ -108,6 +113,10 @@ async function checkRunning(config: Config, findings: Findings, stop: AbortSigna
 async function checkAtRest(config: Config, pid: number, findings: Findings, stop: AbortSignal): Promise<void> {
   const seen = await checkStorage(config.storage.directory, findings)
   await checkPorts(config, findings)
+  if (config.xmpp.connection === 'account') {
+    const { checkAccount } = await import('./check-account.js')
+    return checkAccount(config, systemClock, findings, stop)
+  }
   // Side by side, to be quick; told in order.
   const api = askApi(config, stop)
   const refresh = checkRefresh(config, stop)

@@ -21,12 +21,14 @@ const DOMAIN = z.object({
   rostered: z.number(),
   rosterPrivilege: z.object({ fault: z.string().nullable() }).nullable(),
 })
+const ACCOUNT = z.object({ encrypted: z.boolean(), seen: z.number(), asked: z.number(), unserved: z.number() })
 const FAILING = z.object({ error: z.string().nullable() })
 const REPORT: z.ZodType<GatewayReport> = z.object({
   pid: z.number(),
   url: z.string(),
   ops: z.string().nullable(),
   link: z.object({ online: z.boolean(), lastError: z.string().nullable() }),
+  account: ACCOUNT.nullable(),
   domains: z.array(DOMAIN),
   ejabberdApi: FAILING.nullable(),
   storage: FAILING,

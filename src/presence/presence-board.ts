@@ -272,6 +272,11 @@ export class PresenceBoard {
     return names
   }
 
+  /** Those of whose users something is known. */
+  get domains(): Iterable<string> {
+    return this.#domains.keys()
+  }
+
   *usersOf(domain: string): Generator<BareJid> {
     for (const jid of this.#domain(domain).users.keys()) yield jid
   }

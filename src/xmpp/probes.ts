@@ -1,3 +1,4 @@
+import type { Domains } from '../presence/domains.js'
 import type { Mark } from '../presence/eras.js'
 import type { BareJid } from '../presence/jid.js'
 import { fence } from './fence.js'
@@ -10,21 +11,27 @@ export interface ProbeParts extends PingParts {
   readonly subscriptions: SubscriptionSource
 }
 
+/** What it takes of them. */
+export interface Probed extends Pick<PingParts, 'link' | 'board'> {
+  readonly domains: Pick<Domains, 'address'>
+  readonly subscriptions: Pick<SubscriptionSource, 'has'>
+}
+
 // RFC 6121 §4.3.2 lets a server answer a probe with silence.
-const WINDOW_MS = 10_000
+export const WINDOW_MS = 10_000
 const AT_ONCE = 100
 const PAUSE_MS = 100
 
 /** Asks a server for users who granted, in batches; a batch is proven when the server has had its time to answer. */
 export class Probes {
-  readonly #parts: ProbeParts
+  readonly #parts: Probed
   readonly #uptime: Uptime
   readonly #fencedBy: string | null
   readonly #waiting = new Set<BareJid>()
   #sending = false
 
   /** `fencedBy`: the host whose answer ends the answers to the probes before it; null: only time does. */
-  constructor(parts: ProbeParts, uptime: Uptime, fencedBy: string | null) {
+  constructor(parts: Probed, uptime: Uptime, fencedBy: string | null) {
     this.#parts = parts
     this.#uptime = uptime
     this.#fencedBy = fencedBy

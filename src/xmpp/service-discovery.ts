@@ -7,11 +7,12 @@ import type { XmlElement } from './xml-element.js'
 /** Answers what an admin's or a user's client asks of the component: XEP-0030, XEP-0054, XEP-0199, XEP-0092, XEP-0012. */
 export class ServiceDiscovery {
   readonly #link: Link
-  readonly #card: ComponentCard
+  readonly #card: ComponentCard | null
   readonly #version: string
   readonly #uptimeSeconds: () => number
 
-  constructor(link: Link, card: ComponentCard, version: string, uptimeSeconds: () => number) {
+  /** `card`: null for an account, whose server keeps its vCard. */
+  constructor(link: Link, card: ComponentCard | null, version: string, uptimeSeconds: () => number) {
     this.#link = link
     this.#card = card
     this.#version = version
@@ -40,7 +41,7 @@ export class ServiceDiscovery {
       case `${NS.ping} ping`:
         return iqResult(iq)
       case `${NS.vcard} vCard`:
-        return iqResult(iq, this.#card.vcard())
+        return this.#card ? iqResult(iq, this.#card.vcard()) : iqError(iq, 'cancel', 'service-unavailable')
       case `${NS.version} query`:
         return iqResult(
           iq,
@@ -54,11 +55,12 @@ export class ServiceDiscovery {
   }
 
   #info(): Element {
-    const features = [NS.discoInfo, NS.discoItems, NS.ping, NS.vcard, NS.version, NS.last]
+    const features = [NS.discoInfo, NS.discoItems, NS.ping, ...(this.#card ? [NS.vcard] : []), NS.version, NS.last]
+    const identity = this.#card ? { category: 'component', type: 'presence' } : { category: 'client', type: 'bot' }
     return xml(
       'query',
       { xmlns: NS.discoInfo },
-      xml('identity', { category: 'component', type: 'presence', name: 'presence-gateway' }),
+      xml('identity', { ...identity, name: 'presence-gateway' }),
       ...features.map((feature) => xml('feature', { var: feature })),
     )
   }

@@ -47,6 +47,17 @@ describe('presence-gateway init', () => {
     assert.deepEqual(Object.keys(parse(await read()).domains), ['example.org', 'bücher.example'])
   })
 
+  it('writes the configuration of a plain account, but for its password', async () => {
+    const { code, output } = await init('--account', 'Robot@Bücher.example')
+    assert.equal(code, 0)
+    assert.match(output, /password/)
+    const { xmpp, domains } = loadConfig(join(cwd, 'gateway.yaml'), { GATEWAY_XMPP_PASSWORD: 'p' }).config
+    assert.deepEqual([xmpp.connection, xmpp.jid], ['account', 'Robot@bücher.example'])
+    assert.equal(xmpp.service, 'xmpp://xn--bcher-kva.example:5222')
+    assert.deepEqual([...domains.keys()], ['xn--bcher-kva.example'])
+    assert.equal((await init('--force', '--account', 'robot')).code, 2)
+  })
+
   it('overwrites nothing unless forced', async () => {
     await writeFile(join(cwd, 'gateway.yaml'), 'precious', { mode: 0o644 })
     const refused = await init()

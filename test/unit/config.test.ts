@@ -85,6 +85,14 @@ describe('The configuration', () => {
     }
   })
 
+  it("finds an account's server under its domain, unless another place is named", () => {
+    const xmpp = (more: string) =>
+      config(`xmpp: { connection: account, jid: Robot@BÜCHER.example, password: p${more} }`).xmpp
+    assert.equal(xmpp('').service, 'xmpp://xn--bcher-kva.example:5222')
+    assert.equal(xmpp(', service: "xmpp://127.0.0.1:5223"').service, 'xmpp://127.0.0.1:5223')
+    assert.equal(xmpp('').jid, 'Robot@bücher.example')
+  })
+
   it('may have sections and lists without anything in them, as a commented-out file has', () => {
     const { http, admins } = config('http:\n#  port: 1\nadmins:\n', { GATEWAY_XMPP_SECRET: 's' })
     assert.deepEqual([http.port, admins], [8080, []])
@@ -224,7 +232,12 @@ describe('The configuration', () => {
       ['xmpp: { secret: s, domain: "a@b" }', 'xmpp.domain'],
       ['xmpp: { secret: 5 }', 'xmpp.secret'],
       ['xmpp: {}', 'xmpp.secret'],
-      ['xmpp: { connection: account, jid: a@b, password: p }', 'xmpp.connection'],
+      ['xmpp: { connection: link, secret: s }', 'xmpp.connection'],
+      ['xmpp: { connection: account, password: p }', 'xmpp.jid'],
+      ['xmpp: { connection: account, jid: a@b/c, password: p }', 'xmpp.jid'],
+      ['xmpp: { connection: account, jid: b, password: p }', 'xmpp.jid'],
+      ['xmpp: { connection: account, jid: a@b }', 'xmpp.password'],
+      ['xmpp: { connection: account, jid: a@b, password: p, service: "xmpps://b" }', 'xmpp.service'],
       ['xmpp: { secret: s, sources: [] }', 'xmpp.sources'],
       ['xmpp: { secret: s, sources: [nobody] }', 'xmpp.sources.0'],
       ['xmpp: { secret: s, verifyEvery: 15 }', 'xmpp.verifyEvery'],

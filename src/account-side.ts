@@ -1,0 +1,68 @@
+import type { Config } from './config.js'
+import type { AccountReport } from './gateway-control.js'
+import type { Log } from './ops/log.js'
+import type { Clock } from './presence/clock.js'
+import type { Domains } from './presence/domains.js'
+import type { PresenceBoard } from './presence/presence-board.js'
+import { VERSION } from './version.js'
+import { AccountLink } from './xmpp/account-link.js'
+import { AccountReconciler } from './xmpp/account-reconciler.js'
+import { AccountRoster } from './xmpp/account-roster.js'
+import { AccountRouter } from './xmpp/account-router.js'
+import type { LinkObserver, Randomness } from './xmpp/guarded-link.js'
+import { ServiceDiscovery } from './xmpp/service-discovery.js'
+import type { StanzaCounter } from './xmpp/stanza-router.js'
+import { streamBounds } from './xmpp/xml-stream-reader.js'
+
+export interface AccountSideParts {
+  readonly config: Config
+  readonly board: PresenceBoard
+  readonly domains: Domains
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly log: Log
+  readonly observer: LinkObserver
+  readonly counter: StanzaCounter
+}
+
+/** The XMPP side of a gateway that is a plain account: whom its roster lets it see. */
+export class AccountSide {
+  readonly link: AccountLink
+  readonly roster: AccountRoster
+  readonly router: AccountRouter
+
+  constructor({ config, board, domains, clock, random, log, observer, counter }: AccountSideParts) {
+    const { service, jid, password, verifyEvery } = config.xmpp
+    const domain = jid.slice(jid.lastIndexOf('@') + 1)
+    this.link = new AccountLink(
+      { service, jid, password, bounds: streamBounds(config.limits.stanza) },
+      clock,
+      random,
+      observer,
+    )
+    this.roster = new AccountRoster(this.link, jid, domains, {
+      granted: (user) => reconciler.granted(user),
+      withdrawn: (user) => reconciler.withdrawn(user),
+    })
+    const reconciler = new AccountReconciler(
+      this.link,
+      board,
+      this.roster,
+      clock,
+      { domain, verifyEveryMs: verifyEvery },
+      {
+        identified: (server, contacts) => log.info({ server, contacts }, 'roster fetched'),
+        rosterMissing: (why) => log.warn({ why }, 'the server does not give the roster; nobody is seen'),
+      },
+    )
+    const startedAt = clock.now()
+    const uptime = () => Math.floor((clock.now() - startedAt) / 1000)
+    const discovery = new ServiceDiscovery(this.link, null, VERSION, uptime)
+    const parts = { link: this.link, board, roster: this.roster, reconciler, discovery }
+    this.router = new AccountRouter(parts, { domain, textLimit: config.limits.text }, clock, counter)
+  }
+
+  report(): AccountReport {
+    return { encrypted: this.link.secured, ...this.roster.count() }
+  }
+}
