@@ -1,4 +1,5 @@
 import type { Clock } from '../presence/clock.js'
+import type { RosterLink } from './account-roster.js'
 import { AccountStream } from './account-stream.js'
 import { GuardedLink, type LinkObserver, type Randomness } from './guarded-link.js'
 import type { StreamHandler } from './guarded-stream.js'
@@ -18,7 +19,7 @@ export interface AccountLinkOptions {
 const ROSTER_BYTES = 8 * 1024 * 1024
 
 /** The link of a plain account, as a client's. */
-export class AccountLink extends GuardedLink {
+export class AccountLink extends GuardedLink implements RosterLink {
   readonly #state: { secured: boolean; rosterAwaited: boolean }
 
   constructor(options: AccountLinkOptions, clock: Clock, random: Randomness, observer: LinkObserver) {
@@ -52,7 +53,6 @@ export class AccountLink extends GuardedLink {
     return this.#state.secured
   }
 
-  /** While it lasts, a stanza may be as long as a roster. */
   awaitRoster(awaited: boolean): void {
     this.#state.rosterAwaited = awaited
   }

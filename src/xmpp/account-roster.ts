@@ -1,8 +1,7 @@
 import { xml } from '@xmpp/component'
 import type { Domains } from '../presence/domains.js'
 import { type BareJid, domainOf, parseStanzaJid, sameAddress } from '../presence/jid.js'
-import type { AccountLink } from './account-link.js'
-import type { IqAnswer } from './link.js'
+import type { IqAnswer, Link } from './link.js'
 import { iqResult, NS, presence } from './stanzas.js'
 import type { XmlElement } from './xml-element.js'
 
@@ -13,6 +12,11 @@ interface Contact {
   readonly sees: boolean
   /** She was asked, and has not answered. */
   readonly asked: boolean
+}
+
+export interface RosterLink extends Pick<Link, 'request' | 'send'> {
+  /** While it lasts, a stanza may be as long as a roster. */
+  awaitRoster(awaited: boolean): void
 }
 
 export interface RosterCounts {
@@ -35,14 +39,14 @@ const ROSTER_MS = 30_000
 
 /** The account's roster, which its server keeps: who may be seen (RFC 6121 §2, §3). */
 export class AccountRoster {
-  readonly #link: AccountLink
+  readonly #link: RosterLink
   /** `local@domain` as configured. */
   readonly #account: string
   readonly #domains: Domains
   readonly #handler: AccountRosterHandler
   #contacts = new Map<BareJid, Contact>()
 
-  constructor(link: AccountLink, account: string, domains: Domains, handler: AccountRosterHandler) {
+  constructor(link: RosterLink, account: string, domains: Domains, handler: AccountRosterHandler) {
     this.#link = link
     this.#account = account
     this.#domains = domains

@@ -17,13 +17,13 @@ export interface LinkHandler {
   missed(): void
 }
 
-/** The authenticated connection to the XMPP server: a component today, an account later. */
+/** The authenticated connection to the XMPP server, as a component or as an account. */
 export interface Link {
-  /** Our own JID. */
+  /** Our own JID; an account's has a resource once it is online. */
   readonly address: string
   readonly online: boolean
   /**
-   * `from` is filled in. Dropped when the link is down: whoever sends says it again on `up`. A server that does not read
+   * `from` is filled in, by us or by the server. Dropped when the link is down: whoever sends says it again on `up`. A server that does not read
    * loses the link (see SEND_QUEUE_BYTES).
    */
   send(stanza: Element): void
