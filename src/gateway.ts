@@ -1,10 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { getHeapStatistics } from 'node:v8'
 import { type Config, controlSocket } from './config.js'
 import { type DomainReport, GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
-import { UndiciHttpClient } from './http/http-client.js'
 import { bindError, HttpServer } from './http/http-server.js'
 import { PublicView } from './http/public-view.js'
 import { RosterEndpoint } from './http/roster-endpoint.js'
@@ -18,19 +16,14 @@ import { Metrics } from './ops/metrics.js'
 import { OpsServer } from './ops/ops-server.js'
 import type { Clock, Timer } from './presence/clock.js'
 import { Domains } from './presence/domains.js'
-import { type BareJid, domainOf } from './presence/jid.js'
+import { domainOf } from './presence/jid.js'
 import { PresenceBoard } from './presence/presence-board.js'
 import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
 import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
-import { COMPONENT_CONTACT } from './roster/component-contact.js'
-import { ModuleRefresh } from './roster/module-refresh.js'
-import { ModuleRefreshes } from './roster/module-refreshes.js'
-import { Rosters } from './roster/rosters.js'
-import { ServedRosters } from './roster/served-rosters.js'
-import { UpstreamRosters } from './roster/upstream-rosters.js'
 import { RosterControl } from './roster-control.js'
+import { RosterSide } from './roster-side.js'
 import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
@@ -42,7 +35,6 @@ import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
 import type { LinkObserver } from './xmpp/guarded-link.js'
 import type { LinkHandler } from './xmpp/link.js'
 import { linkAdvice } from './xmpp/link-advice.js'
-import { PrivilegedRosters } from './xmpp/privileged-rosters.js'
 import { PrivilegedSource } from './xmpp/privileged-source.js'
 import { Reconciler } from './xmpp/reconciler.js'
 import { proveRosterPrivilege } from './xmpp/roster-privilege.js'
@@ -58,8 +50,6 @@ const KNOWN_UNTIL_MS = 60_000
 const PARTING_MS = 2000
 // Sooner than whoever asks for the report gives up.
 const REPORT_MS = 5000
-// Of a hundred thousand users with fifty contacts it takes 350 MB; of a small heap at most an eighth.
-const MOST_RECENT_ROSTERS_BYTES = 512 * 1024 * 1024
 
 /** The whole service, built from its parts and started in order. */
 export class Gateway {
@@ -164,52 +154,21 @@ export class Gateway {
     this.#every(FORGET_EVERY_MS, () => this.#forget(board))
 
     // Rosters
-    const rosters = new Rosters(
-      storage.rosters,
-      Math.min(MOST_RECENT_ROSTERS_BYTES, getHeapStatistics().heap_size_limit / 8),
-    )
-    const isKeptHere = (domain: string) => config.domains.get(domain)?.roster.upstream === ''
-    const component =
-      config.roster.injectComponent && !isAccount ? { jid: xmpp.domain, name: COMPONENT_CONTACT.name } : null
-    const calls = new UndiciHttpClient(clock)
-    this.#opened.push(() => calls.close())
-    const upstreams = new Map<string, UpstreamRosters>()
-    for (const [domain, { roster }] of config.domains) {
-      if (roster.upstream === '') continue
-      const parts = {
-        http: calls,
-        copies: storage.rosterCopies,
-        clock,
-        component: component?.jid ?? null,
-        fraction: Math.random,
-      }
-      const upstream = new UpstreamRosters(roster.upstream, parts, {
-        changed: (change) => refreshes.changed(change),
+    const rosterSide = new RosterSide({
+      config,
+      storage,
+      board,
+      domains,
+      clock,
+      log,
+      fraction: Math.random,
+      counter: {
         fetched: (outcome) => metrics.rosterFetches.add(outcome),
-        servedStale: () => metrics.staleRosters.add(domain),
-        complaint: (user, what) => log.warn({ user, what }, "something is wrong with the upstream's roster"),
-        down: (why) => log.warn({ domain, why }, "the rosters' upstream fails; last good copies are served"),
-        up: () => log.info({ domain }, "the rosters' upstream works again"),
-      })
-      upstreams.set(domain, upstream)
-      this.#opened.push(() => upstream.stop())
-    }
-    const modules = new Map<string, ModuleRefresh>()
-    for (const [domain, { roster }] of config.domains) {
-      if (roster.refreshUrl === '') continue
-      const address = { url: roster.refreshUrl, host: roster.refreshHost }
-      const faultChanged = (why: string | null) => {
-        if (why === null) log.info({ domain }, 'Prosody fetches rosters again')
-        else log.warn({ domain, why }, 'Prosody cannot be told to fetch rosters again; it is tried until it can')
-      }
-      modules.set(domain, new ModuleRefresh(address, calls, clock, Math.random, faultChanged))
-    }
-    const rosterSources = new Map([...domains].map((domain) => [domain, upstreams.get(domain) ?? rosters]))
-    const contactsOf = async (user: BareJid) =>
-      (await (upstreams.get(domainOf(user))?.lastGood(user) ?? rosters.contacts(user))).keys()
-    const refreshes = new ModuleRefreshes(modules, contactsOf)
-    rosters.onChange((change) => refreshes.changed(change))
-    board.onChange((change) => refreshes.presenceChanged(change))
+        servedStale: (domain) => metrics.staleRosters.add(domain),
+      },
+    })
+    this.#opened.push(() => rosterSide.stop())
+    const { rosters, refreshes } = rosterSide
 
     // XMPP
     let lastLinkError: string | null = null
@@ -289,29 +248,7 @@ export class Gateway {
         },
       },
     )
-    const privilegedRosters = new PrivilegedRosters(
-      [...config.domains].flatMap(([name, { roster }]) => (roster.refreshUrl || !isKeptHere(name) ? [] : [name])),
-      {
-        link,
-        domains,
-        rosters: storage.rosters,
-        store: storage.rosterPushes,
-        component: component && { jid: component.jid, contact: COMPONENT_CONTACT },
-        rostered: (user) => subscriptions.rostered(user),
-        refused: (user, contact, why) => log.warn({ user, contact, why }, 'the server does not take this contact'),
-      },
-      privileged,
-      clock,
-      {
-        begun: (domain) => log.info({ domain }, 'rosters are written by privilege (XEP-0356)'),
-        unable: (domain, why) =>
-          log.warn({ domain, why }, 'the server announces that rosters may be written, and fails'),
-        failing: (domain, why, retryInMs) => log.warn({ domain, why, retryInMs }, 'rosters cannot be written'),
-        working: (domain) => log.info({ domain }, 'rosters are written again'),
-      },
-    )
-    rosters.onChange(({ user }) => privilegedRosters.changed(user))
-    this.#opened.push(() => privilegedRosters.stop())
+    const privilegedRosters = rosterSide.writeOver(link, privileged, subscriptions)
     const startedAt = clock.now()
     const discovery = new ServiceDiscovery(link, card, VERSION, () => Math.floor((clock.now() - startedAt) / 1000))
     const router: LinkHandler =
@@ -338,7 +275,7 @@ export class Gateway {
       linkOnline: () => link.online,
       storageFailing: () => storage.fault !== null,
       unstoredUsers: () => writer.waiting,
-      upstreams,
+      upstreams: rosterSide.upstreams,
       rosterRefreshes: refreshes,
     })
     const readiness = () => [
@@ -352,16 +289,7 @@ export class Gateway {
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, etagKey, counter)
     const tokens = new RosterTokens(config.roster.tokens)
-    const served = new ServedRosters({
-      sources: rosterSources,
-      component,
-      hidden: (user) => refreshes.give(user),
-      // Where we write rosters it is not asked for to be given to her.
-      rostered: (user) => {
-        if (privilegedRosters.state(domainOf(user)) !== 'written') subscriptions.rostered(user)
-      },
-      failed,
-    })
+    const served = rosterSide.served(subscriptions, failed)
     const fetched = new RosterEndpoint(served, tokens, [...domains][0] ?? '')
     const first = {
       handle: (request: IncomingMessage, response: ServerResponse) =>
@@ -371,15 +299,9 @@ export class Gateway {
       rosters,
       domains,
       tokens,
-      isKeptHere,
-      component: component?.jid ?? null,
-      refresh: async (domain, users) => {
-        const fetched = await upstreams.get(domain)?.refetch(users)
-        privilegedRosters.retell(users)
-        const told = await refreshes.refresh(domain, users)
-        const updated = Math.min(fetched?.updated ?? told.updated, told.updated)
-        return { updated, errors: users.length - updated }
-      },
+      isKeptHere: (domain) => rosterSide.isKeptHere(domain),
+      component: rosterSide.component?.jid ?? null,
+      refresh: (domain, users) => rosterSide.refresh(domain, users),
     }
     const turns = new Turns()
     const application = createApplication({
@@ -395,12 +317,7 @@ export class Gateway {
     this.#opened.push(() => http.stop())
     // Stopped while rosters are still served: Prosody fetches them.
     this.#opened.push(() => refreshes.stop())
-    refreshes
-      .refreshAll(
-        (domain, after, limit) => rosters.users(domain, after, limit),
-        (domain) => board.usersOf(domain),
-      )
-      .catch(failed)
+    rosterSide.refreshAll().catch(failed)
     const opsUrl = await this.#startOps(readiness, metrics)
     const reportOn = async (domain: string): Promise<DomainReport> => {
       const seen = subscriptions.countIn(domain)
