@@ -16,7 +16,8 @@ import { Metrics } from './ops/metrics.js'
 import { OpsServer } from './ops/ops-server.js'
 import type { Clock, Timer } from './presence/clock.js'
 import { Domains } from './presence/domains.js'
-import { domainOf } from './presence/jid.js'
+import { type BareJid, domainOf } from './presence/jid.js'
+import { isAvailable } from './presence/presence.js'
 import { PresenceBoard } from './presence/presence-board.js'
 import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
@@ -37,6 +38,7 @@ import type { LinkHandler } from './xmpp/link.js'
 import { linkAdvice } from './xmpp/link-advice.js'
 import { PrivilegedSource } from './xmpp/privileged-source.js'
 import { Reconciler } from './xmpp/reconciler.js'
+import { RosterLogins } from './xmpp/roster-logins.js'
 import { proveRosterPrivilege } from './xmpp/roster-privilege.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
 import { type StanzaCounter, StanzaRouter } from './xmpp/stanza-router.js'
@@ -289,7 +291,17 @@ export class Gateway {
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, etagKey, counter)
     const tokens = new RosterTokens(config.roster.tokens)
-    const served = rosterSide.served(subscriptions, failed)
+    const logins = new RosterLogins({
+      clock,
+      isOnline: (user) => isAvailable(board.get(user, domainOf(user))?.show ?? 'unknown'),
+      probe: (user) => reconciler.granted(user, domainOf(user)),
+    })
+    this.#opened.push(() => logins.stop())
+    const rostered = (user: BareJid) => {
+      subscriptions.rostered(user)
+      logins.given(user)
+    }
+    const served = rosterSide.served(rostered, failed)
     const fetched = new RosterEndpoint(served, tokens, [...domains][0] ?? '')
     const first = {
       handle: (request: IncomingMessage, response: ServerResponse) =>

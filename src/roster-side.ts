@@ -103,14 +103,15 @@ export class RosterSide {
     return written
   }
 
-  served(subscriptions: SubscriptionSource, failed: (error: unknown) => void): ServedRosters {
+  /** `rostered`: told of whoever has the component in her roster by being served it. */
+  served(rostered: (user: BareJid) => void, failed: (error: unknown) => void): ServedRosters {
     return new ServedRosters({
       sources: new Map([...this.#parts.domains].map((domain) => [domain, this.upstreams.get(domain) ?? this.rosters])),
       component: this.component,
       hidden: (user) => this.refreshes.give(user),
       // Where we write rosters it is not asked for to be given to her.
       rostered: (user) => {
-        if (this.#written?.state(domainOf(user)) !== 'written') subscriptions.rostered(user)
+        if (this.#written?.state(domainOf(user)) !== 'written') rostered(user)
       },
       failed,
     })

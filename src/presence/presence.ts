@@ -16,6 +16,10 @@ export function showOf(word: string): Show | undefined {
   return BY_WORD.get(word)
 }
 
+export function isAvailable(show: Show): show is AvailableShow {
+  return show !== 'offline' && show !== 'unknown'
+}
+
 const STATUS: Readonly<Record<Show, Status>> = {
   chat: 'online',
   online: 'online',

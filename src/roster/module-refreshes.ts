@@ -1,5 +1,5 @@
 import { type BareJid, domainOf } from '../presence/jid.js'
-import type { Show } from '../presence/presence.js'
+import { isAvailable } from '../presence/presence.js'
 import type { PresenceChange } from '../presence/presence-board.js'
 import type { ContactJid } from './contact.js'
 import type { ModuleRefresh, RefreshOutcome } from './module-refresh.js'
@@ -66,7 +66,7 @@ export class ModuleRefreshes {
     const module = this.#of(user)
     if (!module) return
     if (after === 'offline') this.#given.delete(user)
-    if (isThere(before) || !isThere(after) || this.#given.has(user)) return
+    if (isAvailable(before) || !isAvailable(after) || this.#given.has(user)) return
     this.#given.add(user)
     const refresh = (contacts: Iterable<ContactJid>) => module.changed({ user, ...NO_CHANGE, altered: [...contacts] })
     // Which contacts have altered is not kept: it might be everybody's whole roster.
@@ -102,8 +102,4 @@ export class ModuleRefreshes {
   #of(user: BareJid): ModuleRefresh | undefined {
     return this.#modules.get(domainOf(user))
   }
-}
-
-function isThere(show: Show): boolean {
-  return show !== 'offline' && show !== 'unknown'
 }

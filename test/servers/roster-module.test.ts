@@ -194,8 +194,22 @@ describe('Rosters that Prosody’s mod_http_roster_admin fetches', function () {
     await untilJson(gateway, alice.jid, { show: 'online', freshness: 'live' })
     await alice.setPresence({ show: 'dnd', status: 'busy' })
     await untilJson(gateway, alice.jid, { show: 'dnd', text: 'busy', freshness: 'live' })
+    await gateway.restart()
+    await untilJson(gateway, alice.jid, { show: 'dnd', text: 'busy', freshness: 'live' })
     alice.dieSilently()
     await untilJson(gateway, alice.jid, { show: 'offline', freshness: 'live' })
+  })
+
+  it('bring the presence of a client, too, that does not wait for its roster', async () => {
+    for (const show of ['xa', 'dnd'] as const) {
+      const bob = await XmppUser.login({ port: server.c2sPort, jid: 'bob@localhost' })
+      users.push(bob)
+      const presence = `<presence><show>${show}</show></presence>`
+      await bob.send(`<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>${presence}`)
+      await untilJson(gateway, bob.jid, { show, freshness: 'live' })
+      bob.dieSilently()
+      await untilJson(gateway, bob.jid, { show: 'offline', freshness: 'live' })
+    }
   })
 })
 
