@@ -50,9 +50,26 @@ local function forget_roster(event)
 	lua.require "core.storagemanager".open(host, "roster"):set(username, nil)
 end
 
+-- The module puts usernames into the URL as they are, and half of "o;brien" or "josé" would ask for somebody else's roster, or
+-- for none at all.
+local is_escaping = false
+local function escape_usernames()
+	if is_escaping then
+		return
+	end
+	is_escaping = true
+	local http = lua.require "net.http"
+	local request = http.request
+	http.request = function (url, ...)
+		local before, username = tostring(url):match("^(http://gateway:[^/]*@[^/]*/roster/[^/]+/)(.+)$")
+		return request(before and before .. http.urlencode(username) or url, ...)
+	end
+end
+
 -- A second modules_enabled would replace the VirtualHost's own list, so these are loaded after that list was.
 lua.prosody.events.add_handler("host-activated", function (host)
 	if is_served[host] then
+		escape_usernames()
 		local modules = lua.require "core.modulemanager"
 		modules.load(host, "http")
 		modules.load(host, "http_roster_admin")

@@ -47,7 +47,7 @@ const url = (...protocols: string[]) =>
 
 /** A URL may hold a password. */
 function quoted(text: unknown): string {
-  return JSON.stringify(text).replace(/\/\/[^@/]*@/, '//…@')
+  return JSON.stringify(text).replace(/\/\/[^/]*@/, '//…@')
 }
 
 const upstream = () =>

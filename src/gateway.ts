@@ -294,7 +294,9 @@ export class Gateway {
     const logins = new RosterLogins({
       clock,
       isOnline: (user) => isAvailable(board.get(user, domainOf(user))?.show ?? 'unknown'),
-      probe: (user) => reconciler.granted(user, domainOf(user)),
+      probe: (user) => {
+        if (subscriptions.has(user)) reconciler.granted(user, domainOf(user))
+      },
     })
     this.#opened.push(() => logins.stop())
     const rostered = (user: BareJid) => {

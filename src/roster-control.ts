@@ -4,7 +4,7 @@ import type { Domains } from './presence/domains.js'
 import { type BareJid, normaliseDomain, parseUserInput } from './presence/jid.js'
 import type { ContactJid, Roster } from './roster/contact.js'
 import { readRoster } from './roster/roster-json.js'
-import type { Edited, Rosters } from './roster/rosters.js'
+import { type Edited, type Rosters, TooManyContacts } from './roster/rosters.js'
 
 export interface RosterControlParts {
   readonly rosters: Rosters
@@ -73,7 +73,12 @@ export class RosterControl {
       new Map(
         [...read].map(([user, { roster, replace }]) => [user, replace ? roster : merged(before.get(user), roster)]),
       )
-    await this.#parts.rosters.edit([...read.keys()], edit)
+    try {
+      await this.#parts.rosters.edit([...read.keys()], edit)
+    } catch (error) {
+      if (error instanceof TooManyContacts) throw new ControlFault(error.message)
+      throw error
+    }
     return { users: read.size, contacts, faults }
   }
 

@@ -33,8 +33,12 @@ export interface RosterSideParts {
   }
 }
 
-// Of a hundred thousand users with fifty contacts it takes 350 MB; of a small heap at most an eighth.
-const MOST_RECENT_BYTES = 512 * 1024 * 1024
+// A connection on which nothing happens for ten is cut off.
+const REFRESHED_WITHIN_MS = 8000
+// Whoever has no last good copy is served after five seconds at most.
+const UPSTREAM_SILENCE_MS = 7000
+// Those of a hundred thousand users with fifty contacts take 350 MB; twice this at most, and of a small heap a fifth.
+const MOST_RECENT_BYTES = 384 * 1024 * 1024
 
 /** Rosters: where they come from, who is given them, and how the server learns of changes. */
 export class RosterSide {
@@ -53,7 +57,7 @@ export class RosterSide {
     this.#calls = new UndiciHttpClient(clock)
     const injects = config.roster.injectComponent && config.xmpp.connection === 'component'
     this.component = injects ? { jid: config.xmpp.domain, name: COMPONENT_CONTACT.name ?? '' } : null
-    this.rosters = new Rosters(storage.rosters, Math.min(MOST_RECENT_BYTES, getHeapStatistics().heap_size_limit / 8))
+    this.rosters = new Rosters(storage.rosters, Math.min(MOST_RECENT_BYTES, getHeapStatistics().heap_size_limit / 10))
     this.upstreams = new Map(
       [...config.domains].flatMap(([domain, { roster }]) =>
         roster.upstream ? [[domain, this.#upstream(domain, roster.upstream)]] : [],
@@ -105,20 +109,37 @@ export class RosterSide {
 
   /** `rostered`: told of whoever has the component in her roster by being served it. */
   served(rostered: (user: BareJid) => void, failed: (error: unknown) => void): ServedRosters {
+    const { domains } = this.#parts
     return new ServedRosters({
-      sources: new Map([...this.#parts.domains].map((domain) => [domain, this.upstreams.get(domain) ?? this.rosters])),
-      component: this.component,
+      sources: new Map([...domains].map((domain) => [domain, this.upstreams.get(domain) ?? this.rosters])),
+      component: this.component && { ...this.component, jid: domains.written(this.component.jid) },
+      // Servers know a domain by the spelling of the configuration only.
+      address: [...domains].some((domain) => domains.written(domain) !== domain)
+        ? (contact) => (contact.includes('@') ? domains.address(contact as BareJid) : domains.written(contact))
+        : null,
       hidden: (user) => this.refreshes.give(user),
       // Where we write rosters it is not asked for to be given to her.
       rostered: (user) => {
-        if (this.#written?.state(domainOf(user)) !== 'written') rostered(user)
+        if (!this.#written?.writes(domainOf(user))) rostered(user)
       },
       failed,
     })
   }
 
-  /** Makes the server take over the rosters of these users as they are now, wherever they are. */
-  async refresh(domain: string, users: readonly BareJid[]): Promise<RefreshOutcome> {
+  /**
+   * Makes the server take over the rosters of these users as they are now, wherever they are. Whoever it did not within
+   * eight seconds counts as an error; it is tried on.
+   */
+  refresh(domain: string, users: readonly BareJid[]): Promise<RefreshOutcome> {
+    return new Promise((resolve, reject) => {
+      const late = this.#parts.clock.after(REFRESHED_WITHIN_MS, () => resolve({ updated: 0, errors: users.length }))
+      this.#refresh(domain, users)
+        .finally(() => late.cancel())
+        .then(resolve, reject)
+    })
+  }
+
+  async #refresh(domain: string, users: readonly BareJid[]): Promise<RefreshOutcome> {
     const fetched = await this.upstreams.get(domain)?.refetch(users)
     this.#written?.retell(users)
     const told = await this.refreshes.refresh(domain, users)
@@ -159,9 +180,11 @@ export class RosterSide {
 
   #module(domain: string, url: string, host: string): ModuleRefresh {
     const { clock, fraction, log } = this.#parts
-    return new ModuleRefresh({ url, host }, this.#calls, clock, fraction, (why) => {
+    const faultChanged = (why: string | null) => {
       if (why === null) log.info({ domain }, 'Prosody fetches rosters again')
       else log.warn({ domain, why }, 'Prosody cannot be told to fetch rosters again; it is tried until it can')
-    })
+    }
+    const silenceMs = this.upstreams.has(domain) ? UPSTREAM_SILENCE_MS : undefined
+    return new ModuleRefresh({ url, host }, this.#calls, clock, fraction, faultChanged, silenceMs)
   }
 }

@@ -41,11 +41,15 @@ export async function checkAccount(config: Config, clock: Clock, findings: Findi
     await within(UP_MS, stop, first)
     if (stop.aborted) return
     if (!link.online) return findings.fail('link', linkAdvice(lost ?? 'no answer while connecting', xmpp))
-    const missing = await within(ROSTER_MS, stop, roster.load())
+    const loaded = await within(
+      ROSTER_MS,
+      stop,
+      roster.load().then((why) => ({ why })),
+    )
     if (stop.aborted) return
-    if (missing === null) return tellAccount(config, { encrypted: link.secured, ...roster.count() }, findings)
+    if (loaded?.why === null) return tellAccount(config, { encrypted: link.secured, ...roster.count() }, findings)
     tellLink(config, link.secured, findings)
-    findings.fail('roster', `does not come: ${missing ?? `no answer within ${ROSTER_MS / 1000} s`}`)
+    findings.fail('roster', `does not come: ${loaded?.why ?? `no answer within ${ROSTER_MS / 1000} s`}`)
   } finally {
     await link.stop()
   }

@@ -35,5 +35,5 @@ function advice({ domain, server }: DomainReport): string {
 
 /** Without a password in it. */
 function bare(text: string): string {
-  return text.replace(/\/\/[^@/]*@/, '//')
+  return text.replace(/\/\/[^/]*@/, '//')
 }

@@ -53,9 +53,6 @@ export class RosterEndpoint {
   #serve(encodedDomain: string, encodedUsername: string, response: ServerResponse): void {
     const domain = decoded(encodedDomain)
     const username = decoded(encodedUsername)
-    if (domain === null || username === null) {
-      return send(response, 400, fault(102, 'malformed percent-encoding'))
-    }
     const served = normaliseDomain(domain)
     if (served === null || !this.#rosters.isServed(served)) {
       return send(response, 404, fault(130, NOT_SERVED))
@@ -69,28 +66,27 @@ export class RosterEndpoint {
   }
 }
 
-/** Still encoded; null: something else. */
+/** Still encoded; null: something else. There is no query: the module escapes nothing, and `?` may stand in a username. */
 function askedIn(url: string): { domain?: string; username: string } | null {
-  const query = url.indexOf('?')
-  const path = query < 0 ? url : url.slice(0, query)
-  if (path.startsWith(CONTACTS)) return only(path.slice(CONTACTS.length))
-  if (!path.startsWith(ROSTER)) return null
-  const end = path.indexOf('/', ROSTER.length)
+  if (url.startsWith(CONTACTS)) return only(url.slice(CONTACTS.length))
+  if (!url.startsWith(ROSTER)) return null
+  const end = url.indexOf('/', ROSTER.length)
   if (end <= ROSTER.length) return null
-  const named = only(path.slice(end + 1))
-  return named && { domain: path.slice(ROSTER.length, end), username: named.username }
+  const named = only(url.slice(end + 1))
+  return named && { domain: url.slice(ROSTER.length, end), username: named.username }
 }
 
 function only(username: string): { username: string } | null {
   return username === '' || username.includes('/') ? null : { username }
 }
 
-function decoded(text: string): string | null {
+/** What is no percent-encoding stands for itself, for whoever escapes nothing. */
+function decoded(text: string): string {
   if (!text.includes('%')) return text
   try {
     return decodeURIComponent(text)
   } catch {
-    return null
+    return text
   }
 }
 

@@ -55,6 +55,13 @@ export function moduleFault(address: ModuleAddress, answer: HttpAnswer, silent =
   return 'Prosody cannot fetch rosters from here: mend its http_roster_url, and the token in it'
 }
 
+/** Whether it has tried all of them, and some went wrong. */
+export function failedInPart(answer: HttpAnswer): boolean {
+  if (answer.kind !== 'answer' || answer.status !== 200) return false
+  const { status, errors = 0 } = fields(answer.body)
+  return status === 'ok' && errors !== 0
+}
+
 const SILENCE =
   'no answer; http_roster_admin gives none while a client has sent no presence, or while it cannot reach the gateway'
 

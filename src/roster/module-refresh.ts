@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
 import type { ContactJid } from './contact.js'
 import type { HttpClient } from './http-client.js'
-import { type ModuleAddress, moduleFault, refreshCall, tookAll } from './module-call.js'
+import { failedInPart, type ModuleAddress, moduleFault, refreshCall, tookAll } from './module-call.js'
 import { hide, onSettled, type Refresh, RefreshQueue, settle } from './refresh-queue.js'
 import type { RosterChange } from './roster-change.js'
 
@@ -41,6 +41,7 @@ export class ModuleRefresh {
   readonly #clock: Clock
   readonly #fraction: () => number
   readonly #faultChanged: (fault: string | null) => void
+  readonly #silenceMs: number
   readonly #waiting = new RefreshQueue()
   #underWay: ReadonlyMap<BareJid, Refresh> = new Map()
   #hiding = false
@@ -55,14 +56,19 @@ export class ModuleRefresh {
   #fault: string | null = null
   #succeededAt: number | null = null
 
-  /** `fraction`: at random, of 0 to 1. `faultChanged`: told when the state's `fault` is another. */
+  /**
+   * `fraction`: at random, of 0 to 1. `faultChanged`: told when the state's `fault` is another. `silenceMs`: longer where a
+   * roster may take its time to be there.
+   */
   constructor(
     address: ModuleAddress,
     http: HttpClient,
     clock: Clock,
     fraction: () => number,
     faultChanged: (fault: string | null) => void = () => {},
+    silenceMs = SILENCE_MS,
   ) {
+    this.#silenceMs = silenceMs
     this.#address = address
     this.#http = http
     this.#clock = clock
@@ -104,7 +110,7 @@ export class ModuleRefresh {
     const refresh = this.#underWay.get(user)
     if (!refresh) return
     this.#silence?.cancel()
-    this.#silence = this.#clock.after(SILENCE_MS, () => this.#ending?.abort())
+    this.#silence = this.#clock.after(this.#silenceMs, () => this.#ending?.abort())
     return this.#hiding && refresh.hidden?.size ? refresh.hidden : undefined
   }
 
@@ -183,6 +189,14 @@ export class ModuleRefresh {
     const answer = await this.#http.call(refreshCall(this.#address, chunk.keys()), ending.signal)
     this.#silence?.cancel()
     const silent = answer.kind === 'failed' && (ending.signal.aborted || tookAll(this.#clock.steady() - began))
+    if (chunk.size > 1 && failedInPart(answer)) {
+      // The others of them are well, and must not wait for whoever is not.
+      for (const [user, refresh] of chunk) {
+        refresh.alone = true
+        this.#waiting.putBack(user, refresh)
+      }
+      return false
+    }
     this.#setFault(moduleFault(this.#address, answer, silent))
     if (this.#fault === null) {
       this.#failures = 0

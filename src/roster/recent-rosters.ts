@@ -5,8 +5,8 @@ import type { Printed } from './printed.js'
 const BYTES_BESIDE = 100
 
 /**
- * Rosters that were served or written lately, as they are printed: at most so many bytes. Two generations: when the younger
- * one has half of the bytes it becomes the older one, and whatever was not asked for since is forgotten with that.
+ * Rosters that were served lately, as they are printed. Two generations, each of at most so many bytes: when the younger one is
+ * full it becomes the older one, and whatever was not asked for since that one did is forgotten.
  */
 export class RecentRosters {
   readonly #bytes: number
@@ -26,13 +26,18 @@ export class RecentRosters {
     return printed
   }
 
+  /** Where she is kept: another roster in its place. Who is only written is not asked for. */
+  replace(user: BareJid, printed: Printed): void {
+    if (this.#younger.has(user) || this.#older.has(user)) this.set(user, printed)
+  }
+
   set(user: BareJid, printed: Printed): void {
     const before = this.#younger.get(user)
     if (before !== undefined) this.#youngerBytes -= before.bytes + BYTES_BESIDE
     this.#older.delete(user)
     this.#younger.set(user, printed)
     this.#youngerBytes += printed.bytes + BYTES_BESIDE
-    if (this.#youngerBytes * 2 <= this.#bytes) return
+    if (this.#youngerBytes <= this.#bytes) return
     this.#older = this.#younger
     this.#younger = new Map()
     this.#youngerBytes = 0

@@ -4,6 +4,8 @@ import { readContact, toObject } from './contact-json.js'
 /** Of one roster. */
 export const MAX_CONTACTS = 10_000
 const MAX_FAULTS = 100
+// To look through a body that is made of them would take the time of everybody else.
+const MAX_ENTRIES = 2 * MAX_CONTACTS
 const MAX_ENTRY = 100
 
 const UNSAID: Contact = { name: null, groups: [] }
@@ -35,7 +37,14 @@ export function readRoster(json: unknown): ReadRoster | null {
     if (faults.length < MAX_FAULTS) faults.push({ entry: cut(entry), why })
     else more++
   }
-  for (const [entry, value] of Object.entries(entries)) {
+  let seen = 0
+  for (const entry in entries) {
+    if (!Object.hasOwn(entries, entry)) continue
+    if (++seen > MAX_ENTRIES) {
+      fault('…', `there are more than ${MAX_ENTRIES} entries; what follows was not read`)
+      break
+    }
+    const value = entries[entry]
     const jid = parseContactJid(entry)
     const read = readContact(value)
     if (jid === null) fault(entry, 'is no JID of a contact')

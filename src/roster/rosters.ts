@@ -3,8 +3,13 @@ import type { Contact, ContactJid, Roster } from './contact.js'
 import { measured, type Printed } from './printed.js'
 import { RecentRosters } from './recent-rosters.js'
 import type { RosterChange } from './roster-change.js'
-import { printContacts, readContacts } from './roster-json.js'
+import { MAX_CONTACTS, printContacts, readContacts } from './roster-json.js'
 import type { RosterStore } from './roster-store.js'
+
+/** A roster would become larger than one may be. */
+export class TooManyContacts extends Error {
+  override readonly name = 'TooManyContacts'
+}
 
 /** What an edit makes of the rosters that it was given; those that it leaves out stay. */
 export type Edited = ReadonlyMap<BareJid, Roster>
@@ -43,7 +48,7 @@ export class Rosters {
     return this.#store.users(domain, after, limit)
   }
 
-  /** Stores what `edit` returns, all of it or none; rejects as `edit` throws, or where it cannot be stored. */
+  /** Stores what `edit` returns, all of it or none; rejects as `edit` throws, with TooManyContacts, or where it cannot be stored. */
   edit(users: readonly BareJid[], edit: (rosters: Edited) => Edited): Promise<void> {
     const editing = this.#editing.then(() => this.#edit(users, edit))
     this.#editing = editing.catch(() => {})
@@ -79,19 +84,26 @@ export class Rosters {
 
   async #edit(users: readonly BareJid[], edit: (rosters: Edited) => Edited): Promise<void> {
     const before = new Map<BareJid, Roster>()
-    for (const user of new Set(users)) before.set(user, await this.contacts(user))
+    for (const user of new Set(users)) {
+      // Not kept for that: whoever imports everybody asks for nobody.
+      const printed = this.#recent.get(user)?.text ?? (await this.#store.printed(user))
+      before.set(user, readContacts(printed))
+    }
     const changes: RosterChange[] = []
     const printed = new Map<BareJid, string>()
     for (const [user, roster] of edit(before)) {
       const change = difference(user, before.get(user) ?? new Map(), roster)
       if (!change) continue
+      if (roster.size > MAX_CONTACTS && change.added.length > 0) {
+        throw new TooManyContacts(`${user} would have more than ${MAX_CONTACTS} contacts`)
+      }
       changes.push(change)
       printed.set(user, printContacts(roster))
     }
     if (changes.length === 0) return
     await this.#store.save(printed)
     this.#saved++
-    for (const [user, roster] of printed) this.#recent.set(user, measured(roster))
+    for (const [user, roster] of printed) this.#recent.replace(user, measured(roster))
     for (const change of changes) for (const listener of this.#listeners) listener(change)
   }
 }

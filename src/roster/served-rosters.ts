@@ -1,5 +1,5 @@
 import { type BareJid, domainOf } from '../presence/jid.js'
-import type { ContactJid, Roster } from './contact.js'
+import type { Contact, ContactJid } from './contact.js'
 import { measured, type Printed } from './printed.js'
 import { printContacts, readContacts } from './roster-json.js'
 
@@ -17,6 +17,8 @@ export interface ServedRostersParts {
   readonly hidden: (user: BareJid) => ReadonlySet<ContactJid> | undefined
   /** She was given a roster with the component in it. */
   readonly rostered: (user: BareJid) => void
+  /** A contact as her own server calls her; null: every key is that already. */
+  readonly address: ((contact: ContactJid) => ContactJid) | null
   /** A source failed, which none should. */
   readonly failed: (error: unknown) => void
 }
@@ -58,9 +60,9 @@ export class ServedRosters {
   }
 
   #serve(user: BareJid, printed: Printed): Printed {
-    const { hidden, rostered, component } = this.#parts
+    const { hidden, rostered, component, address } = this.#parts
     const hides = hidden(user)
-    const { text, bytes } = hides ? measured(printContacts(without(readContacts(printed.text), hides))) : printed
+    const { text, bytes } = hides || address ? rewritten(printed, hides, address) : printed
     if (component) rostered(user)
     if (bytes === 0) return this.componentAlone
     return { text: `${this.#begin}${text}}`, bytes: this.#beginBytes + bytes + 1 }
@@ -74,6 +76,12 @@ export class ServedRosters {
 
 const NONE: Printed = { text: '', bytes: 0 }
 
-function without(roster: Roster, hidden: ReadonlySet<ContactJid>): Roster {
-  return new Map([...roster].filter(([jid]) => !hidden.has(jid)))
+function rewritten(
+  { text }: Printed,
+  hidden: ReadonlySet<ContactJid> = new Set(),
+  address: ServedRostersParts['address'],
+): Printed {
+  const roster = new Map<ContactJid, Contact>()
+  for (const [jid, contact] of readContacts(text)) if (!hidden.has(jid)) roster.set(address?.(jid) ?? jid, contact)
+  return measured(printContacts(roster))
 }

@@ -61,7 +61,7 @@ export class Storage {
       this.#run(({ subscriptions }) => subscriptions.saveSubscription(user, subscription)),
   }
   readonly rosters: RosterStore = {
-    printed: (user) => this.#run(({ rosters }) => rosters.printed(user)),
+    printed: (user) => this.#read(({ rosters }) => rosters.printed(user)),
     save: (printed) => this.#run(({ rosters }) => rosters.save(printed)),
     users: (domain, after, limit) => this.#run(({ rosters }) => rosters.users(domain, after, limit)),
   }
@@ -126,6 +126,16 @@ export class Storage {
       this.#open.place.guardReplacement()
     } finally {
       this.#open.database.close()
+    }
+  }
+
+  /** Nothing is acknowledged by a reading, so nobody looks at what became of the file. */
+  async #read<T>(call: (stores: OpenDatabase) => Promise<T>): Promise<T> {
+    try {
+      return await call(this.#open)
+    } catch (error) {
+      this.#failed(error)
+      throw error
     }
   }
 

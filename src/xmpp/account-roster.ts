@@ -45,6 +45,9 @@ export class AccountRoster {
   readonly #domains: Domains
   readonly #handler: AccountRosterHandler
   #contacts = new Map<BareJid, Contact>()
+  #isLoaded = false
+  /** Pushed since the roster was asked for: newer than what the answer may say. */
+  #late: XmlElement[] | null = null
 
   constructor(link: RosterLink, account: string, domains: Domains, handler: AccountRosterHandler) {
     this.#link = link
@@ -86,8 +89,11 @@ export class AccountRoster {
   /** Asks the server for all of it, in the place of what was known; null, or why it did not come. */
   async load(): Promise<string | null> {
     this.#link.awaitRoster(true)
+    this.#late = []
     const answer = await this.#link.request(this.#account, 'get', xml('query', { xmlns: NS.roster }), ROSTER_MS)
     this.#link.awaitRoster(false)
+    const late = this.#late
+    this.#late = null
     if (answer.kind !== 'result') return whyNot(answer)
     const contacts = new Map<BareJid, Contact>()
     for (const item of answer.payload?.children ?? []) {
@@ -95,6 +101,8 @@ export class AccountRoster {
       if (user) contacts.set(user, contactOf(item))
     }
     this.#contacts = contacts
+    this.#isLoaded = true
+    for (const item of late) this.#take(item)
     return null
   }
 
@@ -103,7 +111,10 @@ export class AccountRoster {
     const query = iq.children[0]
     const { from, type } = iq.attrs
     if (type !== 'set' || query?.name !== 'query' || query.ns !== NS.roster || !this.#isOurs(from)) return false
-    for (const item of query.children) this.#take(item)
+    for (const item of query.children) {
+      this.#late?.push(item)
+      this.#take(item)
+    }
     this.#link.send(iqResult(iq))
     return true
   }
@@ -111,6 +122,7 @@ export class AccountRoster {
   /** Asks her to be seen. Throws where the server does not take it. */
   async ask(user: BareJid): Promise<'asked' | 'granted'> {
     if (this.has(user)) return 'granted'
+    this.#demandLoaded()
     const jid = this.address(user)
     // Of somebody who is there already this would overwrite name and groups.
     if (!this.#contacts.has(user)) await this.#set({ jid })
@@ -120,10 +132,15 @@ export class AccountRoster {
 
   /** Takes her out of the roster, and so both ways. false: she is not in it. */
   async remove(user: BareJid): Promise<boolean> {
+    this.#demandLoaded()
     if (!this.#contacts.has(user)) return false
     await this.#set({ jid: this.address(user), subscription: 'remove' })
     this.#forget(user)
     return true
+  }
+
+  #demandLoaded(): void {
+    if (!this.#isLoaded) throw new Error('the roster has not come yet: try again')
   }
 
   async #set(item: Record<string, string>): Promise<void> {

@@ -24,6 +24,8 @@ export class PrivilegedRosters {
   readonly #domains: ReadonlyMap<string, RosterPushes>
   /** What the proof found, on the present link; null: they can be written. */
   readonly #faults = new Map<string, string | null>()
+  /** Where the last proof went well, on whatever link. */
+  readonly #proven = new Set<string>()
   #uptime: Uptime
 
   /** `domains`: whose rosters are to be written where it is allowed. */
@@ -82,6 +84,11 @@ export class PrivilegedRosters {
     for (const user of users) this.#domains.get(domainOf(user))?.changed(user, true)
   }
 
+  /** Whether rosters of that domain are ours to write, though the link may be down for the moment. */
+  writes(domain: string): boolean {
+    return this.#proven.has(domain) || this.#privileged.writesRosters(domain)
+  }
+
   /** Whether the server takes what we write; null: it was not asked, or has not answered. */
   state(domain: string): 'written' | { readonly fault: string } | null {
     const fault = this.#faults.get(domain)
@@ -94,6 +101,8 @@ export class PrivilegedRosters {
     const fault = await proveRosterPrivilege(link, domains.written(domain))
     if (!uptime.lasts || !this.#privileged.writesRosters(domain)) return
     this.#faults.set(domain, fault)
+    if (fault === null) this.#proven.add(domain)
+    else this.#proven.delete(domain)
     if (fault !== null) return this.#observer.unable(domain, fault)
     this.#observer.begun(domain)
     pushes.up()

@@ -58,18 +58,29 @@ export async function pushRoster(parts: RosterPushParts, user: BareJid, anew: bo
   const steps = toTell(user, before, roster)
   if (steps.length === 0) return 'told'
   const unsure = new Set(steps)
+  const unsaid = new Set<ContactJid>()
   const save = () => {
-    const told = new Map([...roster].filter(([jid]) => !unsure.has(jid)))
+    const told = new Map([...roster].filter(([jid]) => !unsure.has(jid) && !unsaid.has(jid)))
     return store.savePushed(user, printPushed({ told, unsure }))
   }
   await save()
   let outcome: PushOutcome = 'told'
   for (const jid of steps) {
     const contact = roster.get(jid) ?? null
-    outcome = await tell(parts, user, jid, contact)
+    const said = await tell(parts, user, jid, contact)
+    outcome = said === 'refused' ? 'told' : said
     if (outcome !== 'told') break
     unsure.delete(jid)
-    if (contact && jid === component?.jid) parts.rostered(user)
+    if (said === 'told' && contact && jid === component?.jid) parts.rostered(user)
+  }
+  // What was certainly not said may become her own, and is not ours to take away then.
+  const failed = steps.findIndex((jid) => unsure.has(jid))
+  if (failed >= 0) {
+    for (const jid of steps.slice(outcome === 'absent' ? failed : failed + 1)) {
+      if (before.told.has(jid) || before.unsure.has(jid)) continue
+      unsure.delete(jid)
+      unsaid.add(jid)
+    }
   }
   await save()
   return outcome
@@ -92,7 +103,7 @@ async function tell(
   user: BareJid,
   jid: ContactJid,
   contact: Contact | null,
-): Promise<PushOutcome> {
+): Promise<PushOutcome | 'refused'> {
   const { link, domains, refused } = parts
   const to = domains.address(user)
   // Contacts of served domains are called as their server calls them.
@@ -101,14 +112,14 @@ async function tell(
   if (answer.kind === 'link-down') return 'link-down'
   if (answer.kind === 'error' && REFUSALS.has(answer.condition)) {
     refused(user, jid, answer.condition)
-    return 'told'
+    return 'refused'
   }
   if (!contact && isNoContact(answer)) return 'told'
   if (isNoAccount(answer)) return 'absent'
   // Prosody's mod_privilege says nothing where it cannot make a JID of it.
   if (answer.kind === 'timeout' && (await link.request(to, 'get', rosterGet())).kind === 'result') {
     refused(user, jid, 'the server answers nothing')
-    return 'told'
+    return 'refused'
   }
   return { failed: whyNot(answer) }
 }

@@ -21,17 +21,20 @@ export class RosterLogins {
   /** Before the present half second. */
   #settled = new Set<BareJid>()
   #timer: Timer | null = null
+  #stopped = false
 
   constructor(parts: RosterLoginParts) {
     this.#parts = parts
   }
 
   given(user: BareJid): void {
+    if (this.#stopped) return
     this.#given.add(user)
     this.#timer ??= this.#parts.clock.after(SETTLED_MS, () => this.#look())
   }
 
   stop(): void {
+    this.#stopped = true
     this.#timer?.cancel()
   }
 

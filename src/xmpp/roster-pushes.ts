@@ -88,6 +88,7 @@ export class RosterPushes {
         username = users.at(-1)?.slice(0, -this.#domain.length - 1) ?? ''
         return users
       })
+      if (!uptime.lasts) return
       let last = ''
       await this.#readPages(uptime, async () => {
         const users = await this.#parts.store.pushedUsers(last, PAGE)
@@ -96,6 +97,7 @@ export class RosterPushes {
       })
       if (uptime.lasts) this.#isRead = true
     } catch (error) {
+      if (!uptime.lasts) return
       this.#pause(uptime, (error as Error).message)
       uptime.after(READ_AGAIN_MS, () => void this.#read(uptime))
     }

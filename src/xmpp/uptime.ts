@@ -21,7 +21,9 @@ export class Uptime {
     this.#timers.clear()
   }
 
+  /** Never, once it has ended. */
   after(ms: number, run: () => void): void {
+    if (!this.#lasts) return
     const timer = this.#clock.after(ms, () => {
       this.#timers.delete(timer)
       run()

@@ -11,6 +11,8 @@ import { XmppUser } from '../support/xmpp-user.js'
 
 const TOKEN = 'roster-token'
 const COMPONENT = 'presence.localhost'
+// What a URL has a meaning for, or no place.
+const ODD = ['alice;x', 'alice#x', 'alice?x', '%61lice', '100%']
 
 describe('Rosters that Prosody’s mod_http_roster_admin fetches', function () {
   this.timeout(60_000)
@@ -21,7 +23,7 @@ describe('Rosters that Prosody’s mod_http_roster_admin fetches', function () {
   before(async () => {
     const [port] = await freePorts(1)
     const rosters = { address: `127.0.0.1:${port}`, token: TOKEN }
-    const names = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank']
+    const names = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', ...ODD]
     server = await startProsody({ mode: 'roster-module', rosters, users: names })
     const refreshUrl = `http://localhost:${server.httpPort}/roster_admin/refresh`
     gateway = await startGateway({
@@ -67,6 +69,16 @@ describe('Rosters that Prosody’s mod_http_roster_admin fetches', function () {
     const { subscription, name } = item.attrs
     return { subscription, name, groups: item.getChildren('group').map((group) => group.text()) }
   }
+
+  it('are each user’s own, whatever she is called', async () => {
+    await put('alice', 'bob@localhost', {})
+    for (const local of ODD) {
+      await put(encodeURIComponent(local), 'carol@localhost', { name: local })
+      const { roster } = await enter(local)
+      assert.equal(roster.find(({ jid }) => jid === 'carol@localhost')?.name, local)
+      assert(!roster.some(({ jid }) => jid === 'bob@localhost'))
+    }
+  })
 
   it('are there when a user logs in, with the gateway in them', async () => {
     await call('PUT', '/roster/localhost/alice', {

@@ -119,6 +119,7 @@ describe('a served roster', () => {
       component,
       hidden: () => (hidden.length > 0 ? new Set(hidden) : undefined),
       rostered: (user) => served.push(user),
+      address: null,
       failed: (error) => failures.push(error),
     })
   }
@@ -142,6 +143,20 @@ describe('a served roster', () => {
     assert.equal((await serving(async () => '"bob@h":{"groups":{}}', null).of(ALICE)).text, '{"bob@h":{"groups":{}}}')
     assert.equal((await serving(async () => '', null).of(ALICE)).text, '{}')
     assert.deepEqual(served, [])
+  })
+
+  it('calls contacts as their own server does', async () => {
+    const rosters = new ServedRosters({
+      sources: new Map([['h', { printed: () => measured('"bob@xn--bcher-kva.example":{"groups":{}}') }]]),
+      component: null,
+      hidden: () => undefined,
+      rostered: () => {},
+      address: (contact) => contact.replace('xn--bcher-kva', 'bücher'),
+      failed: (error) => failures.push(error),
+    })
+    const { text, bytes } = await rosters.of(ALICE)
+    assert.equal(text, '{"bob@bücher.example":{"groups":{}}}')
+    assert.equal(bytes, Buffer.byteLength(text))
   })
 
   it('leaves out who is hidden for the moment', async () => {

@@ -6,7 +6,7 @@ import { type BareJid, normaliseDomain, parseBareJid, parseUserInput } from '../
 import { type Contact, type ContactJid, parseContactJid, type Roster } from '../../roster/contact.js'
 import { readContact } from '../../roster/contact-json.js'
 import { readRoster } from '../../roster/roster-json.js'
-import type { Edited, Rosters } from '../../roster/rosters.js'
+import { type Edited, type Rosters, TooManyContacts } from '../../roster/rosters.js'
 import { HttpFault } from '../fault.js'
 import { CHALLENGE, NO_TOKEN, NOT_SERVED } from '../roster-endpoint.js'
 import type { RosterTokens } from '../roster-tokens.js'
@@ -32,6 +32,7 @@ export interface RosterRouteParts {
 const MOST_BYTES = 4 * 1024 * 1024
 const PAGE = 100
 const MOST_USERS_A_PAGE = 1000
+const MOST_REFRESHED = 10_000
 const UPDATED = { status: 'ok', message: 'roster update complete' } as const
 
 /** Everything about rosters but what the server fetches (see RosterEndpoint). */
@@ -170,6 +171,7 @@ export function rosterRoutes(router: Router, parts: RosterRouteParts): void {
       if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
         throw new HttpFault(400, 101, 'the body must be an array of usernames')
       }
+      if (names.length > MOST_REFRESHED) throw new HttpFault(413, 104, `at most ${MOST_REFRESHED} in one request`)
       ctx.body = { ...UPDATED, ...(await refreshed(domain, names)) }
     })
     router.get(`${prefix}/refresh/:username`, admitted, async (ctx) => {
@@ -230,7 +232,11 @@ async function json(ctx: Context): Promise<unknown> {
 async function stored<T>(storing: Promise<T>): Promise<T> {
   try {
     return await storing
-  } catch {
+  } catch (error) {
+    const { name, message, code } = error as Error & { code?: string }
+    if (error instanceof TooManyContacts) throw new HttpFault(413, 104, message)
+    // Whatever else goes wrong nobody expected, and it belongs in the log.
+    if (name !== 'StorageError' && !code?.startsWith('SQLITE_')) throw error
     throw new HttpFault(507, 151, 'it could not be stored')
   }
 }
