@@ -35,8 +35,6 @@ export interface RosterSideParts {
 
 // A connection on which nothing happens for ten is cut off.
 const REFRESHED_WITHIN_MS = 8000
-// Whoever has no last good copy is served after five seconds at most.
-const UPSTREAM_SILENCE_MS = 7000
 // Those of a hundred thousand users with fifty contacts take 350 MB; twice this at most, and of a small heap a fifth.
 const MOST_RECENT_BYTES = 384 * 1024 * 1024
 
@@ -184,7 +182,6 @@ export class RosterSide {
       if (why === null) log.info({ domain }, 'Prosody fetches rosters again')
       else log.warn({ domain, why }, 'Prosody cannot be told to fetch rosters again; it is tried until it can')
     }
-    const silenceMs = this.upstreams.has(domain) ? UPSTREAM_SILENCE_MS : undefined
-    return new ModuleRefresh({ url, host }, this.#calls, clock, fraction, faultChanged, silenceMs)
+    return new ModuleRefresh({ url, host }, this.#calls, clock, fraction, faultChanged)
   }
 }

@@ -41,7 +41,6 @@ export class ModuleRefresh {
   readonly #clock: Clock
   readonly #fraction: () => number
   readonly #faultChanged: (fault: string | null) => void
-  readonly #silenceMs: number
   readonly #waiting = new RefreshQueue()
   #underWay: ReadonlyMap<BareJid, Refresh> = new Map()
   #hiding = false
@@ -56,19 +55,14 @@ export class ModuleRefresh {
   #fault: string | null = null
   #succeededAt: number | null = null
 
-  /**
-   * `fraction`: at random, of 0 to 1. `faultChanged`: told when the state's `fault` is another. `silenceMs`: longer where a
-   * roster may take its time to be there.
-   */
+  /** `fraction`: at random, of 0 to 1. `faultChanged`: told when the state's `fault` is another. */
   constructor(
     address: ModuleAddress,
     http: HttpClient,
     clock: Clock,
     fraction: () => number,
     faultChanged: (fault: string | null) => void = () => {},
-    silenceMs = SILENCE_MS,
   ) {
-    this.#silenceMs = silenceMs
     this.#address = address
     this.#http = http
     this.#clock = clock
@@ -110,7 +104,7 @@ export class ModuleRefresh {
     const refresh = this.#underWay.get(user)
     if (!refresh) return
     this.#silence?.cancel()
-    this.#silence = this.#clock.after(this.#silenceMs, () => this.#ending?.abort())
+    this.#silence = this.#clock.after(SILENCE_MS, () => this.#ending?.abort())
     return this.#hiding && refresh.hidden?.size ? refresh.hidden : undefined
   }
 
