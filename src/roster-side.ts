@@ -55,7 +55,8 @@ export class RosterSide {
     this.#calls = new UndiciHttpClient(clock)
     const injects = config.roster.injectComponent && config.xmpp.connection === 'component'
     this.component = injects ? { jid: config.xmpp.domain, name: COMPONENT_CONTACT.name ?? '' } : null
-    this.rosters = new Rosters(storage.rosters, Math.min(MOST_RECENT_BYTES, getHeapStatistics().heap_size_limit / 10))
+    const recentBytes = Math.min(MOST_RECENT_BYTES, getHeapStatistics().heap_size_limit / 10)
+    this.rosters = new Rosters(storage.rosters, recentBytes, this.component?.jid ?? null)
     this.upstreams = new Map(
       [...config.domains].flatMap(([domain, { roster }]) =>
         roster.upstream ? [[domain, this.#upstream(domain, roster.upstream)]] : [],

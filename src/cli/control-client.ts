@@ -11,7 +11,8 @@ export class ControlError extends Error {
 }
 
 const ANSWER_MS = 10_000
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+// A page of rosters is one MB and one roster more, each as JSON within JSON.
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 const DOMAIN = z.object({
   domain: z.string(),

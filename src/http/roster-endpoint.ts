@@ -60,7 +60,7 @@ export class RosterEndpoint {
     const user = parseBareJid(username, served)
     // The server knows its users better than we do.
     if (user.fault !== undefined) return send(response, 200, this.#rosters.componentAlone)
-    const roster = this.#rosters.of(user.jid)
+    const roster = this.#rosters.of(user.jid, response.req.method === 'GET')
     if (!(roster instanceof Promise)) send(response, 200, roster)
     else void roster.then((served) => send(response, 200, served))
   }

@@ -91,7 +91,12 @@ export class ModuleRefreshes {
         if (last === undefined || page.length < PAGE) break
         after = last.slice(0, last.lastIndexOf('@'))
       }
-      for (const user of users) module.changed({ user, ...NO_CHANGE })
+      let told = 0
+      for (const user of users) {
+        module.changed({ user, ...NO_CHANGE })
+        // Everybody logs in now, too.
+        if (++told % PAGE === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
     }
   }
 

@@ -19,12 +19,17 @@ export class Rosters {
   readonly #store: RosterStore
   readonly #listeners = new Set<(change: RosterChange) => void>()
   readonly #recent: RecentRosters
+  readonly #component: ContactJid | null
   #saved = 0
   /** One edit at a time: each reads what the one before it wrote. */
   #editing: Promise<unknown> = Promise.resolve()
 
-  /** `recentBytes`: how much of them is kept in memory, so that who logs in does not wait for the database. */
-  constructor(store: RosterStore, recentBytes: number) {
+  /**
+   * `recentBytes`: how much of them is kept in memory, so that who logs in does not wait for the database. `component`: no
+   * contact, whatever is stored: it is in every roster by itself.
+   */
+  constructor(store: RosterStore, recentBytes: number, component: ContactJid | null = null) {
+    this.#component = component
     this.#store = store
     this.#recent = new RecentRosters(recentBytes)
   }
@@ -76,17 +81,25 @@ export class Rosters {
 
   async #read(user: BareJid): Promise<Printed> {
     const saved = this.#saved
-    const printed = measured(await this.#store.printed(user))
+    const printed = measured(this.#withoutComponent(await this.#store.printed(user)))
     // What was saved meanwhile is newer.
     if (this.#saved === saved) this.#recent.set(user, printed)
     return printed
+  }
+
+  #withoutComponent(printed: string): string {
+    const jid = this.#component
+    if (jid === null || !printed.includes(`${JSON.stringify(jid)}:`)) return printed
+    const roster = new Map(readContacts(printed))
+    roster.delete(jid)
+    return printContacts(roster)
   }
 
   async #edit(users: readonly BareJid[], edit: (rosters: Edited) => Edited): Promise<void> {
     const before = new Map<BareJid, Roster>()
     for (const user of new Set(users)) {
       // Not kept for that: whoever imports everybody asks for nobody.
-      const printed = this.#recent.get(user)?.text ?? (await this.#store.printed(user))
+      const printed = this.#recent.get(user)?.text ?? this.#withoutComponent(await this.#store.printed(user))
       before.set(user, readContacts(printed))
     }
     const changes: RosterChange[] = []

@@ -45,32 +45,32 @@ export class ServedRosters {
     return this.#parts.sources.has(domain)
   }
 
-  /** Never fails: an error would end the session of who logs in. */
-  of(user: BareJid): Printed | Promise<Printed> {
+  /** Never fails: an error would end the session of who logs in. `isGiven`: false where it is only looked at. */
+  of(user: BareJid, isGiven = true): Printed | Promise<Printed> {
     try {
       const printed = this.#parts.sources.get(domainOf(user))?.printed(user) ?? NONE
-      if (!(printed instanceof Promise)) return this.#serve(user, printed)
+      if (!(printed instanceof Promise)) return this.#serve(user, printed, isGiven)
       return printed.then(
-        (own) => this.#serve(user, own),
-        (error: unknown) => this.#serveNothing(user, error),
+        (own) => this.#serve(user, own, isGiven),
+        (error: unknown) => this.#serveNothing(user, error, isGiven),
       )
     } catch (error) {
-      return this.#serveNothing(user, error)
+      return this.#serveNothing(user, error, isGiven)
     }
   }
 
-  #serve(user: BareJid, printed: Printed): Printed {
+  #serve(user: BareJid, printed: Printed, isGiven: boolean): Printed {
     const { hidden, rostered, component, address } = this.#parts
-    const hides = hidden(user)
+    const hides = isGiven ? hidden(user) : undefined
     const { text, bytes } = hides || address ? rewritten(printed, hides, address) : printed
-    if (component) rostered(user)
+    if (component && isGiven) rostered(user)
     if (bytes === 0) return this.componentAlone
     return { text: `${this.#begin}${text}}`, bytes: this.#beginBytes + bytes + 1 }
   }
 
-  #serveNothing(user: BareJid, error: unknown): Printed {
+  #serveNothing(user: BareJid, error: unknown, isGiven: boolean): Printed {
     this.#parts.failed(error)
-    return this.#serve(user, NONE)
+    return this.#serve(user, NONE, isGiven)
   }
 }
 

@@ -29,7 +29,7 @@ export interface StorageObserver {
 export interface Memory {
   /** Whether something that could not be stored waits to be tried again. */
   waiting(): boolean
-  contents(): Omit<Contents, 'secrets' | 'lastBatch' | 'rosters' | 'pushed'>
+  contents(): Omit<Contents, 'secrets' | 'lastBatch' | 'rosters' | 'pushed' | 'copies'>
 }
 
 // What cannot be written anew, because the disk is full perhaps, is not tried at each check.
@@ -177,7 +177,9 @@ export class Storage {
     const rosters = new Salvage(this.#open.rosters.all())
     // What of it cannot be read is told to the servers again.
     const pushed = new Salvage(this.#open.rosterPushes.all())
-    const known = { ...memory.contents(), rosters, pushed, secrets: this.#secrets, lastBatch: this.#lastBatch }
+    // And what of these cannot, their upstreams are asked for.
+    const copies = new Salvage(this.#open.rosterCopies.all())
+    const known = { ...memory.contents(), rosters, pushed, copies, secrets: this.#secrets, lastBatch: this.#lastBatch }
     this.#rebuilding = this.#writeAnew(known, rosters)
       .catch((error: unknown) => {
         this.#fault = explainStorage(error)
@@ -238,7 +240,7 @@ interface OpenDatabase {
   readonly publications: PublicationStore
   readonly subscriptions: SubscriptionStore
   readonly rosters: SqliteRosterStore
-  readonly rosterCopies: RosterCopies
+  readonly rosterCopies: SqliteRosterCopies
   readonly rosterPushes: SqliteRosterPushStore
 }
 

@@ -21,6 +21,8 @@ export interface Contents {
   /** As they are printed. */
   readonly rosters: Iterable<readonly [BareJid, string]>
   readonly pushed: Iterable<readonly [BareJid, string]>
+  /** With when they were fetched. */
+  readonly copies: Iterable<readonly [BareJid, string, number]>
   readonly secrets: Iterable<readonly [string, Buffer]>
 }
 
@@ -45,12 +47,13 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
     }
     const rosters = new SqliteRosterStore(database)
     for await (const slice of slices(contents.rosters)) await rosters.save(new Map(slice))
-    for (const [table, rows] of [
-      ['publication', contents.choices],
-      ['roster_pushed', contents.pushed],
-      ['secret', contents.secrets],
+    for (const [table, columns, rows] of [
+      ['publication', '?, ?', contents.choices],
+      ['roster_pushed', '?, ?', contents.pushed],
+      ['roster_copy', '?, ?, ?', contents.copies],
+      ['secret', '?, ?', contents.secrets],
     ] as const) {
-      const insert = database.prepare<unknown[]>(`INSERT INTO ${table} VALUES (?, ?)`)
+      const insert = database.prepare<unknown[]>(`INSERT INTO ${table} VALUES (${columns})`)
       const insertAll = database.transaction((slice: readonly (readonly unknown[])[]) => {
         for (const row of slice) insert.run(...row)
       })

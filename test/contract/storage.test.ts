@@ -23,6 +23,7 @@ import { damage, newestIn, tablesOf } from './contract.js'
 
 const ALICE = jid('alice@h')
 const CONTACTS = '"bob@h":{"name":"Bob","groups":{}}'
+const COPY = { contacts: CONTACTS, fetchedAt: 1700000000123 }
 const USERS = 5000
 
 describe('Storage', () => {
@@ -61,6 +62,7 @@ describe('Storage', () => {
     for (const [user, said] of subscriptions) await storage.subscriptions.saveSubscription(user, said)
     await storage.rosters.save(new Map([[ALICE, CONTACTS]]))
     await storage.rosterPushes.savePushed(ALICE, CONTACTS)
+    await storage.rosterCopies.saveCopy(ALICE, COPY)
     storage.check(memory)
   })
   afterEach(() => storage.close())
@@ -89,6 +91,7 @@ describe('Storage', () => {
     assert.deepEqual(await storage.subscriptions.subscriptions(), subscriptions)
     assert.equal(await storage.rosters.printed(ALICE), rostersAreLost ? '' : CONTACTS)
     assert.equal(await storage.rosterPushes.pushed(ALICE), rostersAreLost ? '' : CONTACTS)
+    assert.deepEqual(await storage.rosterCopies.copyOf(ALICE), rostersAreLost ? null : COPY)
     assert.deepEqual(
       storage.secret('etag', (bytes) => Buffer.alloc(bytes, 8)),
       Buffer.alloc(32, 7),
@@ -231,7 +234,7 @@ describe('Storage', () => {
       /was written anew from memory; not all rosters could be read: those of a backup must be imported; the damaged one is kept as (gateway\.db\.damaged-\d{8}T\d{6}\.\d{3}Z)$/
     assert(readdirSync(directory).includes(kept.exec(events[1] ?? '')?.[1] ?? ''), events[1])
     assert.equal(readFileSync(`${file}.damaged`, 'utf8'), 'from earlier')
-    assert.deepEqual(rowsOf(directory), { ...before, roster: 0, roster_pushed: 0 })
+    assert.deepEqual(rowsOf(directory), { ...before, roster: 0, roster_pushed: 0, roster_copy: 0 })
     await isAllThere(true)
     await storage.publications.saveChoice(user, 'none')
   })
@@ -282,6 +285,6 @@ function someone(user: string, said: Partial<StoredPresence> = {}): StoredPresen
 
 /** How many are in each table, but for presences, which are in either of two, and copies, which are fetched again. */
 function rowsOf(directory: string): Record<string, number> {
-  const { presence: _folded, presence_batch: _log, roster_copy: _copies, ...rest } = tablesOf(directory)
+  const { presence: _folded, presence_batch: _log, ...rest } = tablesOf(directory)
   return Object.fromEntries(Object.entries(rest).map(([table, rows]) => [table, rows.length]))
 }

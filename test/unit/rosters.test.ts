@@ -59,6 +59,26 @@ describe('Rosters', () => {
     assert.equal(changes.length, 1)
   })
 
+  it('give out no contact that has become the component since', async () => {
+    await rosters.edit(
+      [ALICE],
+      () =>
+        new Map([
+          [
+            ALICE,
+            new Map([
+              [BOB, contact()],
+              ['presence.h', contact('Old')],
+            ]),
+          ],
+        ]),
+    )
+    const later = new Rosters(new SqliteRosterStore(database), 10_000, 'presence.h')
+    assert.deepEqual([...(await later.contacts(ALICE)).keys()], [BOB])
+    await later.setContact(ALICE, 'carol@h', () => contact())
+    assert.deepEqual([...(await rosters.contacts(ALICE)).keys()], [BOB, 'carol@h'])
+  })
+
   it('lose no edit to another at the same time', async () => {
     const names = Array.from({ length: 50 }, (_, n) => `u${n}@h`)
     await Promise.all(names.map((name) => rosters.setContact(ALICE, name, () => contact(name))))
@@ -157,6 +177,11 @@ describe('a served roster', () => {
     const { text, bytes } = await rosters.of(ALICE)
     assert.equal(text, '{"bob@bücher.example":{"groups":{}}}')
     assert.equal(bytes, Buffer.byteLength(text))
+  })
+
+  it('makes nobody trusted by being looked at', async () => {
+    await serving(async () => '').of(ALICE, false)
+    assert.deepEqual(served, [])
   })
 
   it('leaves out who is hidden for the moment', async () => {
