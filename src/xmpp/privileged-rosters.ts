@@ -22,8 +22,6 @@ export class PrivilegedRosters {
   readonly #clock: Clock
   readonly #observer: PrivilegedRostersObserver
   readonly #domains: ReadonlyMap<string, RosterPushes>
-  /** What the proof found, on the present link; null: they can be written. */
-  readonly #faults = new Map<string, string | null>()
   /** Where the last proof went well, on whatever link. */
   readonly #proven = new Set<string>()
   #uptime: Uptime
@@ -57,14 +55,12 @@ export class PrivilegedRosters {
     const pushes = this.#domains.get(domain)
     if (!pushes) return
     pushes.down()
-    this.#faults.delete(domain)
     if (this.#privileged.writesRosters(domain)) void this.#begin(domain, pushes)
   }
 
   down(): void {
     this.#uptime.end()
     this.#uptime = new Uptime(this.#clock)
-    this.#faults.clear()
     for (const pushes of this.#domains.values()) pushes.down()
   }
 
@@ -89,18 +85,11 @@ export class PrivilegedRosters {
     return this.#proven.has(domain) || this.#privileged.writesRosters(domain)
   }
 
-  /** Whether the server takes what we write; null: it was not asked, or has not answered. */
-  state(domain: string): 'written' | { readonly fault: string } | null {
-    const fault = this.#faults.get(domain)
-    return fault === undefined ? null : fault === null ? 'written' : { fault }
-  }
-
   async #begin(domain: string, pushes: RosterPushes): Promise<void> {
     const uptime = this.#uptime
     const { link, domains } = this.#parts
     const fault = await proveRosterPrivilege(link, domains.written(domain))
     if (!uptime.lasts || !this.#privileged.writesRosters(domain)) return
-    this.#faults.set(domain, fault)
     if (fault === null) this.#proven.add(domain)
     else this.#proven.delete(domain)
     if (fault !== null) return this.#observer.unable(domain, fault)
