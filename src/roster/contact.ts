@@ -17,8 +17,11 @@ export const NO_CONTACTS: Roster = new Map()
 
 /** As somebody wrote it, turned into the key of the contact; null if it is none: malformed, ambiguous, or with a resource. */
 export function parseContactJid(text: string): ContactJid | null {
-  // {"error": …}, {"contacts": …} are no rosters, and Prosody means something else by a contact "pending".
-  if (!text.includes('@')) return text.includes('.') ? normaliseDomain(text) : null
+  if (!text.includes('@')) {
+    const domain = normaliseDomain(text)
+    // {"error": …}, {"contacts": …} are no rosters, and Prosody means something else by a contact "pending".
+    return domain?.includes('.') ? domain : null
+  }
   const parsed = parseUserInput(text)
   return parsed.fault === undefined ? parsed.jid : null
 }

@@ -73,7 +73,7 @@ describe('The JSON of a roster', () => {
     const read = readRoster(
       JSON.parse(
         `{"a@h":{},"no jid":{},"b@h/phone":{},"@h":{},"":{},"straße@h":{},"A@H":{"name":"again"},"c@h":null,
-          "d@h":"D","e@h":[1],"service.example.org":{"name":"S"},"__proto__":{"name":"P"},"__proto__.h":{},"contacts":{},"${x(2000)}@h":{}}`,
+          "d@h":"D","e@h":[1],"service.example.org":{"name":"S"},"__proto__":{"name":"P"},"__proto__.h":{},"contacts":{},"contacts.":{},"${x(2000)}@h":{}}`,
       ),
     )
     assert(read)
@@ -95,6 +95,7 @@ describe('The JSON of a roster', () => {
         'e@h: is no object',
         '__proto__: is no JID of a contact',
         'contacts: is no JID of a contact',
+        'contacts.: is no JID of a contact',
         `${x(100)}…: is no JID of a contact`,
       ],
     )
