@@ -1,5 +1,8 @@
 #!/usr/bin/env node
 import { run } from './cli/run.js'
+import { keepTickShape } from './ops/tick-shape.js'
+
+keepTickShape(process.nextTick)
 
 // The reader of our output went away, as `| head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
