@@ -30,4 +30,55 @@ export const MIGRATIONS: readonly string[] = [
    CREATE TABLE roster_pushed (user TEXT PRIMARY KEY, contacts TEXT NOT NULL) STRICT;
    CREATE TABLE roster_copy (user TEXT PRIMARY KEY, contacts TEXT NOT NULL, fetched_at INTEGER NOT NULL) STRICT;
    ALTER TABLE subscription ADD COLUMN by TEXT NOT NULL DEFAULT 'subscription'`,
+  // Of what signs somebody in there is only the SHA-256, base64url, in `id` or `hash`: what is read here signs nobody in.
+  // app: hosts is a JSON array; the webhook's secret is derived, from a secret of this database and its generation.
+  `CREATE TABLE session (
+     id TEXT PRIMARY KEY,
+     user TEXT NOT NULL,
+     browser TEXT NOT NULL,
+     address TEXT NOT NULL,
+     created_at INTEGER NOT NULL,
+     used_at INTEGER NOT NULL
+   ) WITHOUT ROWID, STRICT;
+   CREATE INDEX session_user ON session (user);
+   CREATE TABLE personal_token (
+     id TEXT PRIMARY KEY,
+     hash TEXT NOT NULL UNIQUE,
+     user TEXT NOT NULL,
+     name TEXT NOT NULL,
+     created_at INTEGER NOT NULL
+   ) WITHOUT ROWID, STRICT;
+   CREATE INDEX personal_token_user ON personal_token (user);
+   CREATE TABLE app (
+     appid TEXT PRIMARY KEY,
+     domain TEXT NOT NULL,
+     name TEXT NOT NULL,
+     description TEXT NOT NULL,
+     scope TEXT NOT NULL,
+     hosts TEXT NOT NULL,
+     created_at INTEGER NOT NULL,
+     verified_at INTEGER,
+     active INTEGER NOT NULL,
+     key_hash TEXT,
+     old_key_hash TEXT,
+     old_key_until INTEGER,
+     webhook TEXT,
+     webhook_generation INTEGER NOT NULL,
+     webhook_rotated_at INTEGER
+   ) WITHOUT ROWID, STRICT;
+   CREATE TABLE app_icon (appid TEXT PRIMARY KEY, type TEXT NOT NULL, image BLOB NOT NULL) STRICT;
+   CREATE TABLE app_member (appid TEXT NOT NULL, user TEXT NOT NULL, PRIMARY KEY (appid, user)) WITHOUT ROWID, STRICT;
+   CREATE INDEX app_member_user ON app_member (user);
+   CREATE TABLE app_grant (
+     user TEXT NOT NULL,
+     appid TEXT NOT NULL,
+     uid TEXT NOT NULL UNIQUE,
+     scope TEXT NOT NULL,
+     paused INTEGER NOT NULL,
+     granted_at INTEGER NOT NULL,
+     PRIMARY KEY (user, appid)
+   ) WITHOUT ROWID, STRICT;
+   CREATE INDEX app_grant_app ON app_grant (appid);
+   CREATE TABLE public_link (user TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE) WITHOUT ROWID, STRICT;
+   CREATE TABLE forgotten (hash TEXT PRIMARY KEY) WITHOUT ROWID, STRICT`,
 ]

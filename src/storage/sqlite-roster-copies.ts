@@ -3,12 +3,6 @@ import type { BareJid } from '../presence/jid.js'
 import type { RosterCopies, RosterCopy } from '../roster/roster-copies.js'
 import type { Database } from './database.js'
 
-interface Row extends RosterCopy {
-  readonly user: BareJid
-}
-
-const PAGE = 500
-
 interface Waiting {
   readonly user: BareJid
   readonly copy: RosterCopy
@@ -37,17 +31,6 @@ export class SqliteRosterCopies implements RosterCopies {
       // What an upstream answers in one turn is one transaction: everybody may log in at once.
       if (this.#waiting.push({ user, copy, resolve, reject }) === 1) setImmediate(() => this.#save())
     })
-  }
-
-  /** Everybody's; a page at a time, since a query that is open keeps the database from everybody else. */
-  *all(): Generator<readonly [BareJid, string, number]> {
-    const page = this.#database.prepare<[string, number], Row>(
-      'SELECT user, contacts, fetched_at AS fetchedAt FROM roster_copy WHERE user > ? ORDER BY user LIMIT ?',
-    )
-    for (let rows = page.all('', PAGE), last = rows.at(-1); last; last = rows.at(-1)) {
-      for (const { user, contacts, fetchedAt } of rows) yield [user, contacts, fetchedAt]
-      rows = page.all(last.user, PAGE)
-    }
   }
 
   #save(): void {

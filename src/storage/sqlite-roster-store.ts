@@ -3,14 +3,6 @@ import { type BareJid, domainOf } from '../presence/jid.js'
 import type { RosterStore } from '../roster/roster-store.js'
 import { type Database, durably } from './database.js'
 
-interface Row {
-  readonly domain: string
-  readonly username: string
-  readonly contacts: string
-}
-
-const PAGE = 500
-
 /** One row a user. */
 export class SqliteRosterStore implements RosterStore {
   readonly #database: Database
@@ -48,17 +40,6 @@ export class SqliteRosterStore implements RosterStore {
 
   async users(domain: string, after: string, limit: number): Promise<readonly BareJid[]> {
     return this.#users.all(domain, after, limit).map((username) => `${username}@${domain}` as BareJid)
-  }
-
-  /** Everybody's; a page at a time, since a query that is open keeps the database from everybody else. */
-  *all(): Generator<readonly [BareJid, string]> {
-    const page = this.#database.prepare<[string, string, number], Row>(
-      'SELECT * FROM roster WHERE (domain, username) > (?, ?) ORDER BY domain, username LIMIT ?',
-    )
-    for (let rows = page.all('', '', PAGE), last = rows.at(-1); last; last = rows.at(-1)) {
-      for (const { domain, username, contacts } of rows) yield [`${username}@${domain}` as BareJid, contacts]
-      rows = page.all(last.domain, last.username, PAGE)
-    }
   }
 }
 

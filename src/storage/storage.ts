@@ -9,6 +9,7 @@ import type { RosterStore } from '../roster/roster-store.js'
 import { type Database, databaseFile, explainStorage, isDamage, openDatabase, StorageError } from './database.js'
 import { removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { DatabasePlace } from './database-place.js'
+import { Salvage } from './salvage.js'
 import { secret } from './secrets.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
 import { SqlitePublicationStore } from './sqlite-publication-store.js'
@@ -29,7 +30,7 @@ export interface StorageObserver {
 export interface Memory {
   /** Whether something that could not be stored waits to be tried again. */
   waiting(): boolean
-  contents(): Omit<Contents, 'secrets' | 'lastBatch' | 'rosters' | 'pushed' | 'copies'>
+  contents(): Omit<Contents, 'secrets' | 'lastBatch' | 'rest'>
 }
 
 // What cannot be written anew, because the disk is full perhaps, is not tried at each check.
@@ -38,7 +39,7 @@ const CHECKS_BETWEEN_REBUILDS = 10
 /**
  * The stores in the database that is in use, and whether what they acknowledge will be found again: nothing is
  * acknowledged that was written to a file that is not there any more. A database that is lost or damaged is written anew:
- * from memory, and with the rosters that the old one still gives.
+ * from memory, and with what the old one still gives of the rest.
  */
 export class Storage {
   readonly presences: PresenceStore = {
@@ -174,13 +175,9 @@ export class Storage {
   #rebuild(memory: Memory): void {
     if (this.#checksUntilRebuild-- > 0) return
     this.#checksUntilRebuild = CHECKS_BETWEEN_REBUILDS
-    const rosters = new Salvage(this.#open.rosters.all())
-    // What of it cannot be read is told to the servers again.
-    const pushed = new Salvage(this.#open.rosterPushes.all())
-    // And what of these cannot, their upstreams are asked for.
-    const copies = new Salvage(this.#open.rosterCopies.all())
-    const known = { ...memory.contents(), rosters, pushed, copies, secrets: this.#secrets, lastBatch: this.#lastBatch }
-    this.#rebuilding = this.#writeAnew(known, rosters)
+    const salvage = new Salvage(this.#open.database)
+    const known = { ...memory.contents(), rest: salvage.tables(), secrets: this.#secrets, lastBatch: this.#lastBatch }
+    this.#rebuilding = this.#writeAnew(known, salvage)
       .catch((error: unknown) => {
         this.#fault = explainStorage(error)
       })
@@ -189,7 +186,7 @@ export class Storage {
       })
   }
 
-  async #writeAnew(contents: Contents, rosters: Salvage<unknown>): Promise<void> {
+  async #writeAnew(contents: Contents, { lost }: Salvage): Promise<void> {
     const file = databaseFile(this.#directory)
     const fresh = `${file}.new`
     await writeDatabase(fresh, contents)
@@ -203,33 +200,14 @@ export class Storage {
     this.#open = { ...this.#open, place: new DatabasePlace(file) }
     this.#damaged = false
     this.#checksUntilRebuild = 0
-    const lost = rosters.isWhole ? '' : '; not all rosters could be read: those of a backup must be imported'
-    this.#mended = `${file} was written anew from memory${lost}${isKept ? `; the damaged one is kept as ${basename(kept)}` : ''}`
+    const incomplete = lost.size === 0 ? '' : `; not all could be read of: ${[...lost].join(', ')} (a backup has it)`
+    this.#mended = `${file} was written anew from memory${incomplete}${isKept ? `; the damaged one is kept as ${basename(kept)}` : ''}`
     this.#openAgain()
   }
 
   #openAgain(): void {
     sync(this.#directory)
     this.#open = open(this.#directory)
-  }
-}
-
-/** What can be read of something damaged. */
-class Salvage<T> {
-  readonly #items: Iterable<T>
-  /** Whether nothing was in the way, so far. */
-  isWhole = true
-
-  constructor(items: Iterable<T>) {
-    this.#items = items
-  }
-
-  *[Symbol.iterator](): Generator<T> {
-    try {
-      yield* this.#items
-    } catch {
-      this.isWhole = false
-    }
   }
 }
 

@@ -6,7 +6,6 @@ import type { Subscription } from '../presence/subscriptions.js'
 import { openFile } from './database.js'
 import { removeDatabase } from './database-files.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
-import { SqliteRosterStore } from './sqlite-roster-store.js'
 import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 
 /** Everything that a database holds. */
@@ -18,12 +17,9 @@ export interface Contents {
   readonly knownUntil: number | null
   readonly choices: Iterable<readonly [BareJid, Publication]>
   readonly subscriptions: Iterable<readonly [BareJid, Subscription]>
-  /** As they are printed. */
-  readonly rosters: Iterable<readonly [BareJid, string]>
-  readonly pushed: Iterable<readonly [BareJid, string]>
-  /** With when they were fetched. */
-  readonly copies: Iterable<readonly [BareJid, string, number]>
   readonly secrets: Iterable<readonly [string, Buffer]>
+  /** Whole rows of the other tables, by the name of the table. */
+  readonly rest: Iterable<readonly [string, Iterable<readonly unknown[]>]>
 }
 
 const SLICE = 2000
@@ -45,15 +41,13 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
     for await (const slice of slices(contents.subscriptions)) {
       await Promise.all(slice.map(([user, subscription]) => subscriptions.saveSubscription(user, subscription)))
     }
-    const rosters = new SqliteRosterStore(database)
-    for await (const slice of slices(contents.rosters)) await rosters.save(new Map(slice))
-    for (const [table, columns, rows] of [
-      ['publication', '?, ?', contents.choices],
-      ['roster_pushed', '?, ?', contents.pushed],
-      ['roster_copy', '?, ?, ?', contents.copies],
-      ['secret', '?, ?', contents.secrets],
-    ] as const) {
-      const insert = database.prepare<unknown[]>(`INSERT INTO ${table} VALUES (${columns})`)
+    for (const [table, rows] of [
+      ['publication', contents.choices] as const,
+      ['secret', contents.secrets] as const,
+      ...contents.rest,
+    ]) {
+      const columns = database.prepare(`SELECT * FROM ${table}`).columns()
+      const insert = database.prepare<unknown[]>(`INSERT INTO ${table} VALUES (${columns.map(() => '?').join()})`)
       const insertAll = database.transaction((slice: readonly (readonly unknown[])[]) => {
         for (const row of slice) insert.run(...row)
       })
