@@ -29,6 +29,7 @@ import { explainStorage, StorageError, storageError } from './storage/database.j
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
 import { VERSION } from './version.js'
+import { WebSide } from './web-side.js'
 import { ComponentCard } from './xmpp/component-card.js'
 import { ComponentLink } from './xmpp/component-link.js'
 import { ComponentLock } from './xmpp/component-lock.js'
@@ -317,13 +318,25 @@ export class Gateway {
       component: rosterSide.component?.jid ?? null,
       refresh: (domain, users) => rosterSide.refresh(domain, users),
     }
+    const web = new WebSide({
+      config,
+      storage,
+      board,
+      domains,
+      publications,
+      link,
+      clock,
+      log,
+      random: randomBytes,
+    })
+    this.#opened.push(() => web.stop())
     const turns = new Turns()
     const application = createApplication({
       view,
       clock,
       batchLimit: limits.batch,
       turns,
-      routes: [(router) => rosterRoutes(router, rosterParts)],
+      routes: [(router) => rosterRoutes(router, rosterParts), ...web.routes],
       failed,
     })
     const http = new HttpServer(config.http, { turns, clock, first, rest: application.callback(), failed })

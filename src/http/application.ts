@@ -45,8 +45,9 @@ export function createApplication({ view, clock, batchLimit, turns, routes, fail
         ctx.status = status
       }
     } catch (error) {
-      const fault = error instanceof HttpFault ? error : new HttpFault(500, 150, 'internal error')
-      if (!(error instanceof HttpFault)) failed(error)
+      const fault = faultOf(error)
+      // Nobody expected it, so it belongs in the log. What is wrong with the storage, the storage says there itself.
+      if (fault.status === 500) failed(error)
       ctx.status = fault.status
       ctx.body = faultBody(fault.errno, fault.message)
       // Nobody waits for the rest of a body that is refused for its size.
@@ -62,6 +63,13 @@ export function createApplication({ view, clock, batchLimit, turns, routes, fail
   })
   app.use(router.allowedMethods())
   return app
+}
+
+function faultOf(error: unknown): HttpFault {
+  if (error instanceof HttpFault) return error
+  const { name, code } = error as Error & { code?: string }
+  if (name === 'StorageError' || code?.startsWith('SQLITE_')) return new HttpFault(507, 151, 'it could not be stored')
+  return new HttpFault(500, 150, 'internal error')
 }
 
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'])

@@ -1,5 +1,4 @@
 import type Router from '@koa/router'
-import parseBody from 'co-body'
 import type { Context, Next } from 'koa'
 import type { Domains } from '../../presence/domains.js'
 import { type BareJid, normaliseDomain, parseBareJid, parseUserInput } from '../../presence/jid.js'
@@ -8,6 +7,7 @@ import { readContact } from '../../roster/contact-json.js'
 import { readRoster } from '../../roster/roster-json.js'
 import { type Edited, type Rosters, TooManyContacts } from '../../roster/rosters.js'
 import { HttpFault } from '../fault.js'
+import { readJson } from '../read-body.js'
 import { CHALLENGE, NO_TOKEN, NOT_SERVED } from '../roster-endpoint.js'
 import type { RosterTokens } from '../roster-tokens.js'
 
@@ -85,7 +85,7 @@ export function rosterRoutes(router: Router, parts: RosterRouteParts): void {
 
   /** The part of a contact that a body gives. */
   async function contactIn(ctx: Context): Promise<Partial<Contact>> {
-    const read = readContact(await json(ctx))
+    const read = readContact(await readJson(ctx, MOST_BYTES))
     if (!read) throw new HttpFault(400, 101, 'the body must be an object')
     const [fault] = read.faults
     if (fault) throw new HttpFault(400, 101, fault)
@@ -108,7 +108,7 @@ export function rosterRoutes(router: Router, parts: RosterRouteParts): void {
     if (!Number.isInteger(most) || most < 1 || most > MOST_USERS_A_PAGE) {
       throw new HttpFault(400, 101, `limit: must be a number from 1 to ${MOST_USERS_A_PAGE}`)
     }
-    const users = (await stored(rosters.users(domain, after, most))).map((user) => user.slice(0, -domain.length - 1))
+    const users = (await rosters.users(domain, after, most)).map((user) => user.slice(0, -domain.length - 1))
     ctx.body = { users, next: users.length < most ? null : users.at(-1) }
   })
 
@@ -117,20 +117,20 @@ export function rosterRoutes(router: Router, parts: RosterRouteParts): void {
     const user = parseBareJid(ctx.params.username ?? '', domain)
     if (user.fault !== undefined)
       throw new HttpFault(400, 102, `${JSON.stringify(ctx.params.username)} is not a username`)
-    const read = readRoster(await json(ctx))
+    const read = readRoster(await readJson(ctx, MOST_BYTES))
     if (!read) throw new HttpFault(400, 101, 'the body must be an object of contacts by JID')
     const [fault] = read.faults
     if (fault) throw new HttpFault(400, 101, `${JSON.stringify(fault.entry)}: ${fault.why}`)
     // As it is served it may come back.
     const roster = new Map([...read.roster].filter(([jid]) => jid !== component))
-    await stored(rosters.edit([user.jid], () => new Map([[user.jid, roster]])))
+    await bounded(rosters.edit([user.jid], () => new Map([[user.jid, roster]])))
     ctx.body = OK
   })
 
   router.put('/roster/:domain/:username/contacts/:contact', admitted, async (ctx) => {
     const { user, contact } = addressed(ctx)
     const said = await contactIn(ctx)
-    const existed = await stored(rosters.setContact(user, contact, () => ({ name: null, groups: [], ...said })))
+    const existed = await bounded(rosters.setContact(user, contact, () => ({ name: null, groups: [], ...said })))
     ctx.status = existed ? 200 : 201
     ctx.body = OK
   })
@@ -138,36 +138,36 @@ export function rosterRoutes(router: Router, parts: RosterRouteParts): void {
   router.patch('/roster/:domain/:username/contacts/:contact', admitted, async (ctx) => {
     const { user, contact } = addressed(ctx)
     const said = await contactIn(ctx)
-    const existed = await stored(rosters.setContact(user, contact, (before) => before && { ...before, ...said }))
+    const existed = await bounded(rosters.setContact(user, contact, (before) => before && { ...before, ...said }))
     if (!existed) throw new HttpFault(404, 130, `${contact} is no contact of ${user}`)
     ctx.body = OK
   })
 
   router.delete('/roster/:domain/:username/contacts/:contact', admitted, async (ctx) => {
     const { user, contact } = addressed(ctx)
-    const existed = await stored(rosters.setContact(user, contact, () => null))
+    const existed = await bounded(rosters.setContact(user, contact, () => null))
     if (!existed) throw new HttpFault(404, 130, `${contact} is no contact of ${user}`)
     ctx.body = OK
   })
 
   router.post('/roster/:domain/friendships', admitted, async (ctx) => {
     const domain = keptHere(domainOf(ctx.params.domain))
-    const [one, other] = pair(((await json(ctx)) as { between?: unknown } | null)?.between, domain)
-    await stored(rosters.edit([one, other], (before) => befriended(before, one, other)))
+    const [one, other] = pair(((await readJson(ctx, MOST_BYTES)) as { between?: unknown } | null)?.between, domain)
+    await bounded(rosters.edit([one, other], (before) => befriended(before, one, other)))
     ctx.body = OK
   })
 
   router.delete('/roster/:domain/friendships', admitted, async (ctx) => {
     const domain = keptHere(domainOf(ctx.params.domain))
     const [one, other] = pair(ctx.query.between, domain)
-    await stored(rosters.edit([one, other], (before) => parted(before, one, other)))
+    await bounded(rosters.edit([one, other], (before) => parted(before, one, other)))
     ctx.body = OK
   })
 
   for (const prefix of ['/roster_admin', '/roster_admin/:domain']) {
     router.post(`${prefix}/refresh`, admitted, async (ctx) => {
       const domain = domainOf(ctx.params.domain)
-      const names = await json(ctx)
+      const names = await readJson(ctx, MOST_BYTES)
       if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
         throw new HttpFault(400, 101, 'the body must be an array of usernames')
       }
@@ -214,29 +214,10 @@ function parted(before: Edited, one: BareJid, other: BareJid): Edited {
   )
 }
 
-async function json(ctx: Context): Promise<unknown> {
-  let text: string
+async function bounded<T>(edit: Promise<T>): Promise<T> {
   try {
-    text = await parseBody.text(ctx.req, { limit: MOST_BYTES })
+    return await edit
   } catch (error) {
-    if ((error as { status?: number }).status === 413) throw new HttpFault(413, 103, 'the body is too large')
-    throw new HttpFault(400, 100, 'the body is not JSON')
-  }
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new HttpFault(400, 100, 'the body is not JSON')
-  }
-}
-
-async function stored<T>(storing: Promise<T>): Promise<T> {
-  try {
-    return await storing
-  } catch (error) {
-    const { name, message, code } = error as Error & { code?: string }
-    if (error instanceof TooManyContacts) throw new HttpFault(413, 104, message)
-    // Whatever else goes wrong nobody expected, and it belongs in the log.
-    if (name !== 'StorageError' && !code?.startsWith('SQLITE_')) throw error
-    throw new HttpFault(507, 151, 'it could not be stored')
+    throw error instanceof TooManyContacts ? new HttpFault(413, 104, error.message) : error
   }
 }

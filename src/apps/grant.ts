@@ -1,0 +1,29 @@
+import type { BareJid } from '../presence/jid.js'
+import type { AppId, Scope } from './app.js'
+
+/** A user lets one app see her. */
+export interface Grant {
+  readonly user: BareJid
+  readonly appid: AppId
+  /** `UID` and 22 characters, base64url: what the app knows her by. Random, and gone with the grant. */
+  readonly uid: string
+  /** `status` is always among them. */
+  readonly scope: readonly Scope[]
+  /** The app is told nothing until it is not. */
+  readonly paused: boolean
+  /** ms since 1970 */
+  readonly grantedAt: number
+}
+
+/** All that changes is durable once resolved. */
+export interface GrantStore {
+  find(user: BareJid, appid: AppId): Promise<Grant | null>
+  byUid(uid: string): Promise<Grant | null>
+  ofUser(user: BareJid): Promise<readonly Grant[]>
+  ofApp(appid: AppId, after: BareJid | '', limit: number): Promise<readonly Grant[]>
+  countOfApp(appid: AppId): Promise<number>
+  /** In place of the one that is there. */
+  save(grant: Grant): Promise<void>
+  /** false: there was none. */
+  remove(user: BareJid, appid: AppId): Promise<boolean>
+}

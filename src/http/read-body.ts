@@ -1,0 +1,28 @@
+import parseBody from 'co-body'
+import type { Context } from 'koa'
+import { HttpFault } from './fault.js'
+
+/** The body as JSON. Throws HttpFault 400 (100) for what is none, 413 (103) for what is longer. */
+export async function readJson(ctx: Context, maxBytes: number): Promise<unknown> {
+  const text = await readText(ctx, maxBytes, 'the body is not JSON')
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new HttpFault(400, 100, 'the body is not JSON')
+  }
+}
+
+/** The fields of a form (`application/x-www-form-urlencoded`); of one that is there more than once, the last. */
+export async function readForm(ctx: Context, maxBytes = 16 * 1024): Promise<Readonly<Record<string, string>>> {
+  if (!ctx.is('application/x-www-form-urlencoded')) throw new HttpFault(400, 101, 'the body is not a form')
+  return Object.fromEntries(new URLSearchParams(await readText(ctx, maxBytes, 'the body is not a form')))
+}
+
+async function readText(ctx: Context, maxBytes: number, what: string): Promise<string> {
+  try {
+    return await parseBody.text(ctx.req, { limit: maxBytes })
+  } catch (error) {
+    if ((error as { status?: number }).status === 413) throw new HttpFault(413, 103, 'the body is too large')
+    throw new HttpFault(400, 100, what)
+  }
+}
