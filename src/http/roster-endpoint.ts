@@ -96,5 +96,6 @@ function fault(errno: number, error: string): Printed {
 
 function send(response: ServerResponse, code: number, { text, bytes }: Printed, own: readonly string[] = []): void {
   response.writeHead(code, HEADERS.concat(own, 'Content-Length', String(bytes)))
-  response.end(response.req.method === 'HEAD' ? undefined : text)
+  // ASCII, which most rosters are, is the same in both, and node writes Latin-1 without looking at each character.
+  response.end(response.req.method === 'HEAD' ? undefined : text, bytes === text.length ? 'latin1' : 'utf8')
 }
