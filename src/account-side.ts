@@ -1,5 +1,5 @@
 import type { Config } from './config.js'
-import type { AccountReport } from './gateway-control.js'
+import type { SideReport } from './gateway-control.js'
 import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
 import type { Domains } from './presence/domains.js'
@@ -28,6 +28,8 @@ export interface AccountSideParts {
 /** The XMPP side of a gateway that is a plain account: whom its roster lets it see. */
 export class AccountSide {
   readonly link: AccountLink
+  /** Whom it sees, its roster says, and nothing else. */
+  readonly subscriptions = null
   readonly roster: AccountRoster
   readonly router: AccountRouter
 
@@ -62,7 +64,14 @@ export class AccountSide {
     this.router = new AccountRouter(parts, { domain, textLimit: config.limits.text }, clock, counter)
   }
 
-  report(): AccountReport {
-    return { encrypted: this.link.secured, ...this.roster.count() }
+  /** In whose roster an account is, does not matter. */
+  rostered(): void {}
+
+  async report(): Promise<SideReport> {
+    return { account: { encrypted: this.link.secured, ...this.roster.count() }, domains: [], ejabberdApi: null }
+  }
+
+  async stop(): Promise<void> {
+    await this.link.stop()
   }
 }

@@ -31,18 +31,21 @@ export interface AccountReport extends RosterCounts {
   readonly encrypted: boolean
 }
 
-/** How the gateway stands, for `check`. */
-export interface GatewayReport {
-  readonly pid: number
-  readonly url: string
-  readonly ops: string | null
-  readonly link: { readonly online: boolean; readonly lastError: string | null }
+export interface SideReport {
   /** null: it is a component. */
   readonly account: AccountReport | null
   /** What it is the component for. */
   readonly domains: readonly DomainReport[]
   /** null when it is not configured. */
   readonly ejabberdApi: { readonly error: string | null } | null
+}
+
+/** How the gateway stands, for `check`. */
+export interface GatewayReport extends SideReport {
+  readonly pid: number
+  readonly url: string
+  readonly ops: string | null
+  readonly link: { readonly online: boolean; readonly lastError: string | null }
   readonly storage: { readonly error: string | null }
   /** By domain, why Prosody could not be told of changed rosters. */
   readonly refreshFaults: readonly (readonly [string, string])[]
@@ -60,8 +63,9 @@ export interface ControlParts {
   readonly domains: Domains
   readonly publications: Publications
   readonly link: Link
-  readonly subscriptions: SubscriptionSource
-  /** null: it is a component. */
+  /** Those of a component; null: it is an account. */
+  readonly subscriptions: SubscriptionSource | null
+  /** That of an account; null: it is a component. */
   readonly account: AccountRoster | null
   readonly report: () => Promise<GatewayReport>
   /** Stores everything that is known; rejects if that fails. */
@@ -124,14 +128,14 @@ export class GatewayControl implements ControlHandler {
   async #publish(jid: BareJid, choice: 'none' | 'status' | 'details' | 'domain') {
     const { publications, board, domains, subscriptions, account } = this.#parts
     await stored(publications.choose(jid, choice))
-    if (account ? account.has(jid) : !subscriptions.isRefusedBy(jid)) board.expect(jid)
+    if (account?.has(jid) || subscriptions?.isRefusedBy(jid) === false) board.expect(jid)
     return { jid: domains.address(jid), publication: publications.of(jid, domainOf(jid)) }
   }
 
   async #subscribe(jid: BareJid) {
     const { sources, link, subscriptions, account } = this.#parts
     if (!account && !sources.has('subscription')) throw new ControlFault('xmpp.sources does not name subscription')
-    const state = await (account ? taken(account.ask(jid)) : stored(subscriptions.ask(jid)))
+    const state = account ? await taken(account.ask(jid)) : subscriptions && (await stored(subscriptions.ask(jid)))
     return { jid: this.#address(jid), state, sent: link.online }
   }
 

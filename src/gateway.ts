@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ComponentSide } from './component-side.js'
 import { type Config, controlSocket } from './config.js'
-import { type DomainReport, GatewayControl } from './gateway-control.js'
+import { GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
 import { bindError, HttpServer } from './http/http-server.js'
 import { PublicView } from './http/public-view.js'
@@ -16,8 +17,7 @@ import { Metrics } from './ops/metrics.js'
 import { OpsServer } from './ops/ops-server.js'
 import type { Clock, Timer } from './presence/clock.js'
 import { Domains } from './presence/domains.js'
-import { type BareJid, domainOf } from './presence/jid.js'
-import { isAvailable } from './presence/presence.js'
+import { domainOf } from './presence/jid.js'
 import { PresenceBoard } from './presence/presence-board.js'
 import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
@@ -28,31 +28,14 @@ import { RosterSide } from './roster-side.js'
 import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
-import { VERSION } from './version.js'
 import { WebSide } from './web-side.js'
-import { ComponentCard } from './xmpp/component-card.js'
-import { ComponentLink } from './xmpp/component-link.js'
 import { ComponentLock } from './xmpp/component-lock.js'
-import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
-import type { LinkObserver } from './xmpp/guarded-link.js'
 import type { LinkHandler } from './xmpp/link.js'
 import { linkAdvice } from './xmpp/link-advice.js'
-import { PrivilegedSource } from './xmpp/privileged-source.js'
-import { Reconciler } from './xmpp/reconciler.js'
-import { RosterLogins } from './xmpp/roster-logins.js'
-import { proveRosterPrivilege } from './xmpp/roster-privilege.js'
-import { ServiceDiscovery } from './xmpp/service-discovery.js'
-import { type StanzaCounter, StanzaRouter } from './xmpp/stanza-router.js'
-import { SubscriptionSource, type SubscriptionSourceHandler } from './xmpp/subscription-source.js'
-import { streamBounds } from './xmpp/xml-stream-reader.js'
 
 const FORGET_EVERY_MS = 3_600_000
-const RETRY_SAVING_MS = 5000
 const CHECK_STORAGE_MS = 1000
 const KNOWN_UNTIL_MS = 60_000
-const PARTING_MS = 2000
-// Sooner than whoever asks for the report gives up.
-const REPORT_MS = 5000
 
 /** The whole service, built from its parts and started in order. */
 export class Gateway {
@@ -175,93 +158,35 @@ export class Gateway {
 
     // XMPP
     let lastLinkError: string | null = null
-    // An account's is its roster.
-    const sources = new Set<string>(isAccount ? [] : xmpp.sources)
-    const random = { id: () => randomUUID() + randomBytes(4).toString('hex'), fraction: Math.random }
-    const observer: LinkObserver = {
-      lost: (reason, retryInMs, wasUp) => {
-        // The same trouble again and again is one line.
-        if (reason !== lastLinkError) {
-          log.warn({ reason, retryInMs, service: xmpp.service }, wasUp ? 'link lost' : linkAdvice(reason, xmpp))
-        }
-        lastLinkError = reason
-        metrics.linkLosses.add()
+    const side = {
+      config,
+      board,
+      domains,
+      clock,
+      log,
+      random: { id: () => randomUUID() + randomBytes(4).toString('hex'), fraction: Math.random },
+      observer: {
+        lost: (reason: string, retryInMs: number, wasUp: boolean) => {
+          // The same trouble again and again is one line.
+          if (reason !== lastLinkError) {
+            log.warn({ reason, retryInMs, service: xmpp.service }, wasUp ? 'link lost' : linkAdvice(reason, xmpp))
+          }
+          lastLinkError = reason
+          metrics.linkLosses.add()
+        },
+        skipped: (reason: string) => metrics.stanzasDropped.add(reason),
       },
-      skipped: (reason) => metrics.stanzasDropped.add(reason),
+      counter: {
+        taken: () => metrics.presencesTaken.add(),
+        dropped: (reason: string) => metrics.stanzasDropped.add(reason),
+      },
     }
-    const stanzas: StanzaCounter = {
-      taken: () => metrics.presencesTaken.add(),
-      dropped: (reason) => metrics.stanzasDropped.add(reason),
-    }
+    this.#opened.push(() => subscribers.saveUnsaved())
     // The client library takes 10 MB, which a component has no use for.
     const { AccountSide } = isAccount ? await import('./account-side.js') : { AccountSide: null }
-    const account =
-      AccountSide && new AccountSide({ config, board, domains, clock, random, log, observer, counter: stanzas })
-    const { service, domain, secret } = xmpp
-    const link =
-      account?.link ??
-      new ComponentLink({ service, domain, secret, bounds: streamBounds(limits.stanza) }, clock, random, observer)
-    const privileged = new PrivilegedSource(domains, sources.has('privileged'))
-    let unsaved: Timer | null = null
-    const saveSubscriptionsLater = () => {
-      unsaved ??= clock.after(RETRY_SAVING_MS, () => {
-        unsaved = null
-        subscribers.saveUnsaved().catch(saveSubscriptionsLater)
-      })
-    }
-    this.#opened.push(() => {
-      unsaved?.cancel()
-      return subscribers.saveUnsaved()
-    })
-    const consent: SubscriptionSourceHandler = {
-      granted: (user) => {
-        board.expect(user)
-        reconciler.granted(user, domainOf(user))
-      },
-      withdrawn: (user) => {
-        if (!privileged.has(domainOf(user))) board.forget(user)
-      },
-      unsaved: saveSubscriptionsLater,
-    }
-    const card = new ComponentCard(config.http.publicUrl)
-    const subscriptions = new SubscriptionSource(link, card, clock, domains, subscribers, consent, sources)
-    const api = xmpp.ejabberdApi && !isAccount ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
-    let apiError: string | null = null
-    const reconciler = new Reconciler(
-      link,
-      board,
-      clock,
-      { domains, verifyEveryMs: xmpp.verifyEvery },
-      { privileged, subscriptions, api },
-      {
-        identified: (domain, server) => log.info({ domain, server }, 'server identified'),
-        unanswered: (domain, why) => log.warn({ domain, why }, 'the server does not answer for this domain'),
-        blind: (domain, server) => {
-          const mend = server === 'ejabberd' ? '; set xmpp.ejabberdApi' : ': the server is neither Prosody nor ejabberd'
-          log.warn({ domain }, `who was online before cannot be known${mend}`)
-        },
-        missed: () => log.warn({ domain: xmpp.domain }, 'another link of this component was there; all is proven anew'),
-        snapshot: (domain, sessions) => {
-          if (apiError !== null) log.info({ domain, sessions }, "ejabberd's API answers again")
-          apiError = null
-        },
-        snapshotFailed: (why, retryInMs) => {
-          if (why !== apiError) log.warn({ why, retryInMs }, "ejabberd's API fails")
-          apiError = why
-        },
-      },
-    )
-    const privilegedRosters = rosterSide.writeOver(link, privileged, subscriptions)
-    const startedAt = clock.now()
-    const discovery = new ServiceDiscovery(link, card, VERSION, () => Math.floor((clock.now() - startedAt) / 1000))
-    const router: LinkHandler =
-      account?.router ??
-      new StanzaRouter(
-        { board, privileged, rosters: privilegedRosters, subscriptions, reconciler, discovery },
-        { domains, sources, textLimit: limits.text },
-        clock,
-        stanzas,
-      )
+    const xmppSide = AccountSide ? new AccountSide(side) : new ComponentSide({ ...side, subscribers, rosterSide })
+    const { link, subscriptions } = xmppSide
+    const router: LinkHandler = xmppSide.router
 
     // A gateway that restarts again and again must not call the same old presence stale for ever.
     const saveKnownUntil = () => {
@@ -292,19 +217,7 @@ export class Gateway {
     const view = new PublicView(board, domains, publications)
     const status = new StatusEndpoint(view, clock, etagKey, counter)
     const tokens = new RosterTokens(config.roster.tokens)
-    const logins = new RosterLogins({
-      clock,
-      isOnline: (user) => isAvailable(board.get(user, domainOf(user))?.show ?? 'unknown'),
-      probe: (user) => {
-        if (subscriptions.has(user)) reconciler.granted(user, domainOf(user))
-      },
-    })
-    this.#opened.push(() => logins.stop())
-    const rostered = (user: BareJid) => {
-      subscriptions.rostered(user)
-      logins.given(user)
-    }
-    const served = rosterSide.served(rostered, failed)
+    const served = rosterSide.served((user) => xmppSide.rostered(user), failed)
     const fetched = new RosterEndpoint(served, tokens, [...domains][0] ?? '')
     const first = {
       handle: (request: IncomingMessage, response: ServerResponse) =>
@@ -346,19 +259,6 @@ export class Gateway {
     this.#opened.push(() => refreshes.stop())
     rosterSide.refreshAll().catch(failed)
     const opsUrl = await this.#startOps(readiness, metrics)
-    const reportOn = async (domain: string): Promise<DomainReport> => {
-      const seen = subscriptions.countIn(domain)
-      return {
-        domain,
-        server: reconciler.serverOf(domain),
-        privileged: privileged.has(domain),
-        subscribed: seen.subscription,
-        rostered: seen.roster,
-        rosterPrivilege: privileged.writesRosters(domain)
-          ? { fault: await proveRosterPrivilege(link, domains.written(domain), REPORT_MS) }
-          : null,
-      }
-    }
     const control = new ControlServer(
       controlSocket(config),
       new GatewayControl({
@@ -367,8 +267,8 @@ export class Gateway {
         publications,
         link,
         subscriptions,
-        account: account?.roster ?? null,
-        sources,
+        account: xmppSide.roster,
+        sources: new Set(xmpp.sources),
         rosters: new RosterControl(rosterParts),
         flush: async () => {
           if (storage.fault !== null) throw new StorageError(storage.fault)
@@ -380,9 +280,7 @@ export class Gateway {
           url,
           ops: opsUrl,
           link: { online: link.online, lastError: link.online ? null : lastLinkError },
-          account: account?.report() ?? null,
-          domains: account ? [] : await Promise.all([...domains].map(reportOn)),
-          ejabberdApi: api && { error: apiError },
+          ...(await xmppSide.report()),
           storage: { error: storage.fault },
           refreshFaults: refreshes.faults,
         }),
@@ -394,7 +292,10 @@ export class Gateway {
     link.start({
       up: () => {
         lastLinkError = null
-        log.info({ service, jid: link.address, ...(account && { tls: account.link.secured }) }, 'link up')
+        log.info(
+          { service: xmpp.service, jid: link.address, ...('secured' in link && { tls: link.secured }) },
+          'link up',
+        )
         router.up()
       },
       stanza: (stanza) => {
@@ -411,16 +312,7 @@ export class Gateway {
       },
       missed: () => router.missed(),
     })
-    this.#opened.push(async () => {
-      // Whom it does not reach in time will notice by themselves.
-      let patience: Timer | undefined
-      const enough = new Promise<void>((resolve) => {
-        patience = clock.after(PARTING_MS, resolve)
-      })
-      await Promise.race([subscriptions.announce('unavailable'), enough])
-      patience?.cancel()
-      await link.stop()
-    })
+    this.#opened.push(() => xmppSide.stop())
     log.info({ url, ops: opsUrl, pid: this.#pid }, 'listening')
   }
 
