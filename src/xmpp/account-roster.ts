@@ -14,7 +14,7 @@ interface Contact {
   readonly asked: boolean
 }
 
-export interface RosterLink extends Pick<Link, 'request' | 'send'> {
+export interface RosterLink extends Pick<Link, 'online' | 'request' | 'send'> {
   /** While it lasts, a stanza may be as long as a roster. */
   awaitRoster(awaited: boolean): void
 }
@@ -119,10 +119,12 @@ export class AccountRoster {
     return true
   }
 
-  /** Asks her to be seen. Throws where the server does not take it. */
+  /** Asks her to be seen. Throws where the server does not take it, or is not there. */
   async ask(user: BareJid): Promise<'asked' | 'granted'> {
     if (this.has(user)) return 'granted'
     this.#demandLoaded()
+    // What is sent now would be dropped, and the server keeps nothing of a request that it never got.
+    if (!this.#link.online) throw new Error(whyNot({ kind: 'link-down' }))
     const jid = this.address(user)
     // Of somebody who is there already this would overwrite name and groups.
     if (!this.#contacts.has(user)) await this.#set({ jid })

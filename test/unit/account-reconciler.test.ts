@@ -182,4 +182,18 @@ describe('AccountReconciler', () => {
     push(`<item jid='${ALICE}' subscription='none'/>`)
     assert.equal(show(), 'nobody')
   })
+
+  it('does not say that it asked whom it cannot ask while the link is down', async () => {
+    const loading = roster.load()
+    link.asked
+      .splice(0)[0]
+      ?.answer(result(`<query xmlns="jabber:iq:roster"><item jid="${ALICE}" subscription="none"/></query>`))
+    await loading
+    link.online = false
+    await assert.rejects(roster.ask(ALICE), /link to the XMPP server is not up/)
+    assert.deepEqual(link.said(), [])
+    link.online = true
+    assert.equal(await roster.ask(ALICE), 'asked')
+    assert.deepEqual(link.said(), [`subscribe ${ALICE}`])
+  })
 })
