@@ -8,7 +8,7 @@ import { VERSION } from './version.js'
 import { AccountLink } from './xmpp/account-link.js'
 import { AccountReconciler } from './xmpp/account-reconciler.js'
 import { AccountRoster } from './xmpp/account-roster.js'
-import { AccountRouter } from './xmpp/account-router.js'
+import { AccountRouter, type AccountRouterParts } from './xmpp/account-router.js'
 import type { LinkObserver, Randomness } from './xmpp/guarded-link.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
 import type { StanzaCounter } from './xmpp/stanza-router.js'
@@ -23,6 +23,7 @@ export interface AccountSideParts {
   readonly log: Log
   readonly observer: LinkObserver
   readonly counter: StanzaCounter
+  readonly heard: AccountRouterParts['heard']
 }
 
 /** The XMPP side of a gateway that is a plain account: whom its roster lets it see. */
@@ -33,7 +34,7 @@ export class AccountSide {
   readonly roster: AccountRoster
   readonly router: AccountRouter
 
-  constructor({ config, board, domains, clock, random, log, observer, counter }: AccountSideParts) {
+  constructor({ config, board, domains, clock, random, log, observer, counter, heard }: AccountSideParts) {
     const { service, jid, password, verifyEvery } = config.xmpp
     const domain = jid.slice(jid.lastIndexOf('@') + 1)
     this.link = new AccountLink(
@@ -60,7 +61,7 @@ export class AccountSide {
     const startedAt = clock.now()
     const uptime = () => Math.floor((clock.now() - startedAt) / 1000)
     const discovery = new ServiceDiscovery(this.link, null, VERSION, uptime)
-    const parts = { link: this.link, board, roster: this.roster, reconciler, discovery }
+    const parts = { link: this.link, board, roster: this.roster, reconciler, discovery, heard }
     this.router = new AccountRouter(parts, { domain, textLimit: config.limits.text }, clock, counter)
   }
 

@@ -18,7 +18,7 @@ import { Reconciler, type ReconcilerObserver } from './xmpp/reconciler.js'
 import { RosterLogins } from './xmpp/roster-logins.js'
 import { proveRosterPrivilege } from './xmpp/roster-privilege.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
-import { type StanzaCounter, StanzaRouter } from './xmpp/stanza-router.js'
+import { type RouterParts, type StanzaCounter, StanzaRouter } from './xmpp/stanza-router.js'
 import { SubscriptionSource } from './xmpp/subscription-source.js'
 import { streamBounds } from './xmpp/xml-stream-reader.js'
 
@@ -38,6 +38,7 @@ export interface ComponentSideParts {
   readonly log: Log
   readonly observer: LinkObserver
   readonly counter: StanzaCounter
+  readonly heard: RouterParts['heard']
 }
 
 /** The XMPP side of a gateway that is a component: every source of presence that its server and its users open to it. */
@@ -58,7 +59,7 @@ export class ComponentSide {
 
   constructor(parts: ComponentSideParts) {
     this.#parts = parts
-    const { config, board, domains, subscribers, rosterSide, clock, random, observer, counter } = parts
+    const { config, board, domains, subscribers, rosterSide, clock, random, observer, counter, heard } = parts
     const { xmpp, limits } = config
     const { service, domain, secret } = xmpp
     const sources = new Set<string>(xmpp.sources)
@@ -103,7 +104,7 @@ export class ComponentSide {
     const discovery = new ServiceDiscovery(this.link, card, VERSION, uptime)
     const rosters = rosterSide.writeOver(this.link, privileged, subscriptions)
     this.router = new StanzaRouter(
-      { board, privileged, rosters, subscriptions, reconciler, discovery },
+      { board, privileged, rosters, subscriptions, reconciler, discovery, heard },
       { domains, sources, textLimit: limits.text },
       clock,
       counter,

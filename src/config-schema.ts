@@ -99,7 +99,10 @@ export const SCHEMA = z.strictObject({
   http: section({
     host: z.string().min(1).default('127.0.0.1'),
     port: integer(0, 65_535).prefault(8080),
-    publicUrl: url('http:', 'https:').default('http://localhost:8080'),
+    publicUrl: url('http:', 'https:')
+      // Every address of ours is this and a path.
+      .transform((text) => text.replace(/\/+$/, ''))
+      .default('http://localhost:8080'),
     trustProxy: z.array(cidr()).default([]),
   }),
   ops: section({ listen: hostPort().prefault('127.0.0.1:9090') }),

@@ -32,6 +32,7 @@ import { WebSide } from './web-side.js'
 import { ComponentLock } from './xmpp/component-lock.js'
 import type { LinkHandler } from './xmpp/link.js'
 import { linkAdvice } from './xmpp/link-advice.js'
+import type { XmlElement } from './xmpp/xml-element.js'
 
 const FORGET_EVERY_MS = 3_600_000
 const CHECK_STORAGE_MS = 1000
@@ -180,6 +181,7 @@ export class Gateway {
         taken: () => metrics.presencesTaken.add(),
         dropped: (reason: string) => metrics.stanzasDropped.add(reason),
       },
+      heard: (message: XmlElement) => web.heard(message),
     }
     this.#opened.push(() => subscribers.saveUnsaved())
     // The client library takes 10 MB, which a component has no use for.
@@ -236,6 +238,7 @@ export class Gateway {
       storage,
       board,
       domains,
+      contacts: xmppSide.roster,
       publications,
       link,
       clock,

@@ -1,18 +1,28 @@
 import type Router from '@koa/router'
+import { PersonalTokens } from './accounts/personal-tokens.js'
+import { Sessions } from './accounts/sessions.js'
+import { SignIn } from './accounts/sign-in.js'
+import { SignInRequests } from './accounts/sign-in-requests.js'
 import type { Config } from './config.js'
+import { Visitors } from './http/visitors.js'
 import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
 import type { Domains } from './presence/domains.js'
+import { type BareJid, domainOf } from './presence/jid.js'
 import type { PresenceBoard } from './presence/presence-board.js'
 import type { Publications } from './presence/publication.js'
 import type { Storage } from './storage/storage.js'
 import type { Link } from './xmpp/link.js'
+import { SignInMessages } from './xmpp/sign-in-messages.js'
+import type { XmlElement } from './xmpp/xml-element.js'
 
 export interface WebSideParts {
   readonly config: Config
   readonly storage: Storage
   readonly board: PresenceBoard
   readonly domains: Domains
+  /** An account's roster; null for a component. */
+  readonly contacts: { mayWatch(user: BareJid): boolean; address(user: BareJid): string } | null
   readonly publications: Publications
   readonly link: Link
   readonly clock: Clock
@@ -22,16 +32,35 @@ export interface WebSideParts {
 
 /** What users and developers do on the web: signing in, applications, grants, their accounts; as pages and as `/api`. */
 export class WebSide {
-  readonly #parts: WebSideParts
+  /** For koa. */
+  readonly routes: readonly ((router: Router) => void)[]
+  readonly #messages: SignInMessages
+  readonly #signIn: SignIn
 
-  constructor(parts: WebSideParts) {
-    this.#parts = parts
+  constructor({ config, storage, domains, contacts, link, clock, random }: WebSideParts) {
+    const { publicUrl, trustProxy } = config.http
+
+    // Accounts
+    const isServed = (user: BareJid) => domains.has(domainOf(user)) || contacts?.mayWatch(user) === true
+    this.#messages = new SignInMessages(link, {
+      publicUrl,
+      mayReach: (user) => config.signIn.domains === 'any' || isServed(user),
+      address: (user) => (contacts ?? domains).address(user),
+    })
+    this.#signIn = new SignIn(this.#messages, clock, random)
+    const requests = new SignInRequests(this.#signIn, random)
+    const sessions = new Sessions(storage.sessions, clock, random)
+    const tokens = new PersonalTokens(storage.personalTokens, clock, random)
+    const secret = storage.secret('csrf', random)
+    const visitors = new Visitors(sessions, tokens, { publicUrl, trustProxy, secret })
+
+    void [requests, visitors]
+    this.routes = []
   }
 
-  /** For koa. */
-  get routes(): readonly ((router: Router) => void)[] {
-    void this.#parts
-    return []
+  /** A `<message>` from whomever; false: it is not for us. */
+  heard(message: XmlElement): boolean {
+    return this.#messages.heard(message, this.#signIn)
   }
 
   async stop(): Promise<void> {}

@@ -12,6 +12,7 @@ export interface PersonalToken {
 
 export interface PersonalTokenStore {
   find(hash: string): Promise<PersonalToken | null>
+  /** The newest first. */
   ofUser(user: BareJid): Promise<readonly PersonalToken[]>
   /** Durable once resolved. */
   save(token: PersonalToken, hash: string): Promise<void>

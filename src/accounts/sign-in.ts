@@ -1,10 +1,14 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
+import { hashOf } from './hash.js'
+import { phrase } from './phrase.js'
 
 /** What a user is sent who may be the one that signs in. */
 export interface SignInMessage {
   /** Six digits. */
   readonly code: string
-  /** For `<confirm/>` (XEP-0070): unguessable. */
+  /** For `<confirm/>` (XEP-0070): unguessable. It begins with the phrase, for clients show it. */
   readonly confirmId: string
   /** Signs in whichever browser presses the button on that page. */
   readonly linkToken: string
@@ -23,8 +27,9 @@ export type SignInOutcome =
   | { readonly kind: 'signed-in'; readonly user: BareJid }
   /** She has not confirmed yet. */
   | { readonly kind: 'waiting' }
+  /** At least one. */
   | { readonly kind: 'wrong-code'; readonly triesLeft: number }
-  /** She refused, it took too long, there were too many tries, it is another browser's, or there never was such a one. */
+  /** She refused, it took too long, there were too many tries, it is another browser's, the link was used, or there never was such a one. */
   | { readonly kind: 'over' }
 
 /** What is under way, for the page that waits. */
@@ -35,18 +40,166 @@ export interface PendingSignIn {
   readonly at: number
 }
 
-/** Sign-in by a message to whoever says she is that user. What is under way lives in memory, bounded, for ten minutes. */
-export interface SignIn {
-  /** `secret` belongs into a cookie of the browser that asks. */
-  begin(user: BareJid, address: string): { readonly id: string; readonly phrase: string; readonly secret: string }
+interface Pending extends PendingSignIn, SignInMessage {
+  readonly id: string
+  readonly secret: string
+  /** On the steady clock: setting the other one makes none last. */
+  readonly endsAt: number
+  triesLeft: number
+  isConfirmed: boolean
+}
+
+export const SIGN_IN_MS = 10 * 60_000
+const TRIES = 5
+/** Ten thousand take some 10 MB. */
+const MOST = 10_000
+const MOST_OF_USER = 5
+
+const OVER: SignInOutcome = { kind: 'over' }
+
+/**
+ * Sign-in by a message to whoever says she is that user. What is under way lives in memory, bounded, for ten minutes. Each
+ * signs in at most one browser: by code or confirmation the one that began, by link whichever uses it, whatever comes first.
+ */
+export class SignIn {
+  readonly #messenger: SignInMessenger
+  readonly #clock: Clock
+  readonly #random: (bytes: number) => Buffer
+  /** The oldest first: all last equally long. */
+  readonly #byId = new Map<string, Pending>()
+  readonly #byConfirmId = new Map<string, Pending>()
+  readonly #byLink = new Map<string, Pending>()
+  readonly #ofUser = new Map<BareJid, Set<Pending>>()
+
+  constructor(messenger: SignInMessenger, clock: Clock, random: (bytes: number) => Buffer) {
+    this.#messenger = messenger
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** null: there is room for one more of this user; else the ms until there is. A newer one never ends an older one, which may be hers. */
+  fullFor(user: BareJid): number | null {
+    this.#dropOld()
+    const [first] = this.#byId.size >= MOST ? this.#byId.values() : []
+    const his = this.#ofUser.get(user)
+    const [his1st] = his && his.size >= MOST_OF_USER ? his : []
+    if (!first && !his1st) return null
+    return Math.max(first?.endsAt ?? 0, his1st?.endsAt ?? 0) - this.#clock.steady()
+  }
+
+  /** `secret` belongs into a cookie of the browser that asks. Throws where it is full. */
+  begin(user: BareJid, address: string): { readonly id: string; readonly phrase: string; readonly secret: string } {
+    if (this.fullFor(user) !== null) throw new Error('too many sign-ins are under way')
+    const words = phrase(this.#random)
+    const pending: Pending = {
+      id: `sgn_${this.#token(18)}`,
+      secret: this.#token(32),
+      user,
+      code: this.#code(),
+      confirmId: `${words.replace(' ', '-')}-${this.#token(18)}`,
+      linkToken: this.#token(32),
+      phrase: words,
+      address,
+      at: this.#clock.now(),
+      endsAt: this.#clock.steady() + SIGN_IN_MS,
+      triesLeft: TRIES,
+      isConfirmed: false,
+    }
+    this.#byId.set(pending.id, pending)
+    this.#byConfirmId.set(hashOf(pending.confirmId), pending)
+    this.#byLink.set(hashOf(pending.linkToken), pending)
+    const his = this.#ofUser.get(user) ?? new Set()
+    this.#ofUser.set(user, his.add(pending))
+    this.#messenger.send(user, pending)
+    return { id: pending.id, phrase: words, secret: pending.secret }
+  }
+
   /** For the browser that began: what it waits for; null where it is over. */
-  pending(id: string, secret: string): PendingSignIn | null
-  /** `code` null: has she confirmed by XMPP? */
-  finish(id: string, secret: string, code: string | null): SignInOutcome
+  pending(id: string, secret: string): PendingSignIn | null {
+    return this.#of(id, secret)
+  }
+
+  /** `code` null: has she confirmed by XMPP? What is not six digits is no try. */
+  finish(id: string, secret: string, code: string | null): SignInOutcome {
+    const pending = this.#of(id, secret)
+    if (!pending) return OVER
+    if (code === null) return pending.isConfirmed ? this.#signedIn(pending) : { kind: 'waiting' }
+    const digits = code.replace(/\s/g, '')
+    if (/^\d{6}$/.test(digits)) {
+      if (isSame(digits, pending.code)) return this.#signedIn(pending)
+      pending.triesLeft--
+    }
+    if (pending.triesLeft > 0) return { kind: 'wrong-code', triesLeft: pending.triesLeft }
+    this.#end(pending)
+    return OVER
+  }
+
   /** What the link's page shows; nothing is used up by looking. */
-  linked(linkToken: string): PendingSignIn | null
+  linked(linkToken: string): PendingSignIn | null {
+    this.#dropOld()
+    return this.#byLink.get(hashOf(linkToken)) ?? null
+  }
+
   /** For any browser; once. */
-  useLink(linkToken: string): BareJid | null
+  useLink(linkToken: string): BareJid | null {
+    this.#dropOld()
+    const pending = this.#byLink.get(hashOf(linkToken))
+    if (!pending) return null
+    this.#end(pending)
+    return pending.user
+  }
+
   /** The reply to `<confirm/>`, of this user. */
-  confirmed(confirmId: string, user: BareJid, allowed: boolean): void
+  confirmed(confirmId: string, user: BareJid, allowed: boolean): void {
+    this.#dropOld()
+    const pending = this.#byConfirmId.get(hashOf(confirmId))
+    if (pending?.user !== user) return
+    if (allowed) pending.isConfirmed = true
+    else this.#end(pending)
+  }
+
+  #of(id: string, secret: string): Pending | null {
+    this.#dropOld()
+    const pending = this.#byId.get(id)
+    return pending && isSame(secret, pending.secret) ? pending : null
+  }
+
+  #signedIn(pending: Pending): SignInOutcome {
+    this.#end(pending)
+    return { kind: 'signed-in', user: pending.user }
+  }
+
+  #end(pending: Pending): void {
+    this.#byId.delete(pending.id)
+    this.#byConfirmId.delete(hashOf(pending.confirmId))
+    this.#byLink.delete(hashOf(pending.linkToken))
+    const his = this.#ofUser.get(pending.user)
+    his?.delete(pending)
+    if (his?.size === 0) this.#ofUser.delete(pending.user)
+  }
+
+  #dropOld(): void {
+    const now = this.#clock.steady()
+    for (const pending of this.#byId.values()) {
+      if (pending.endsAt > now) return
+      this.#end(pending)
+    }
+  }
+
+  #token(bytes: number): string {
+    return this.#random(bytes).toString('base64url')
+  }
+
+  #code(): string {
+    for (;;) {
+      const number = this.#random(4).readUInt32BE()
+      // The rest of 2^32 would favour small ones.
+      if (number < 4_294_000_000) return String(number % 1_000_000).padStart(6, '0')
+    }
+  }
+}
+
+/** How long it takes does not tell how much is right. */
+function isSame(given: string, right: string): boolean {
+  return timingSafeEqual(Buffer.from(hashOf(given)), Buffer.from(hashOf(right)))
 }

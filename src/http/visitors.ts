@@ -1,6 +1,14 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Context } from 'koa'
+import type { PersonalTokens } from '../accounts/personal-tokens.js'
 import type { Session } from '../accounts/session.js'
+import type { Sessions } from '../accounts/sessions.js'
+import { SIGN_IN_MS } from '../accounts/sign-in.js'
 import type { BareJid } from '../presence/jid.js'
+import { browserName } from './browser-name.js'
+import { clientAddress } from './client-address.js'
+import { Cookie } from './cookie.js'
+import { HttpFault } from './fault.js'
 
 /** Somebody who is signed in and looks at a page. */
 export interface Visitor {
@@ -10,20 +18,114 @@ export interface Visitor {
   readonly csrf: string
 }
 
+export interface VisitorsOptions {
+  readonly publicUrl: string
+  /** CIDRs */
+  readonly trustProxy: readonly string[]
+  /** Of the database: what forms hold is good across restarts. */
+  readonly secret: Buffer
+}
+
+// How long a session lasts is known here, and is counted from its last use; browsers keep no cookie for longer than this.
+const COOKIE_MS = 400 * 24 * 3_600_000
+const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
+
 /** Who asks: for pages by session cookie, for `/api` by session cookie or personal token. */
-export interface Visitors {
+export class Visitors {
+  readonly #sessions: Sessions
+  readonly #tokens: PersonalTokens
+  readonly #publicUrl: string
+  readonly #origin: string
+  readonly #secret: Buffer
+  readonly #addressOf: (request: Context['req']) => string
+  readonly #session: Cookie
+  readonly #signIn: Cookie
+
+  constructor(sessions: Sessions, tokens: PersonalTokens, { publicUrl, trustProxy, secret }: VisitorsOptions) {
+    this.#sessions = sessions
+    this.#tokens = tokens
+    this.#publicUrl = publicUrl
+    this.#origin = new URL(publicUrl).origin
+    this.#secret = secret
+    this.#addressOf = clientAddress(trustProxy)
+    this.#session = new Cookie('session', publicUrl)
+    this.#signIn = new Cookie('sign-in', publicUrl)
+  }
+
   /** null: she is not signed in. */
-  visitor(ctx: Context): Promise<Visitor | null>
+  async visitor(ctx: Context): Promise<Visitor | null> {
+    const token = this.#session.get(ctx)
+    const session = token === null ? null : await this.#sessions.find(token)
+    return session && { user: session.user, session, csrf: this.#csrf(session) }
+  }
+
   /** Of a form that was sent: throws HttpFault 403, errno 121, unless it came from our own page and with her token. */
-  checkForm(ctx: Context, visitor: Visitor, fields: Readonly<Record<string, string>>): void
+  checkForm(ctx: Context, visitor: Visitor, fields: Readonly<Record<string, string>>): void {
+    this.checkOrigin(ctx)
+    const given = Buffer.from(fields.csrf ?? '')
+    const right = Buffer.from(visitor.csrf)
+    if (given.length === right.length && timingSafeEqual(given, right)) return
+    throw new HttpFault(403, 121, 'this form is of another session: load the page again')
+  }
+
   /** Of a form before there is a session. Throws HttpFault 403, errno 121, where the `Origin` is not ours. */
-  checkOrigin(ctx: Context): void
+  checkOrigin(ctx: Context): void {
+    const origin = ctx.get('Origin')
+    // Browsers say one of the two with every POST, and no page can say either in their place.
+    if (origin === this.#origin || (origin === '' && ctx.get('Sec-Fetch-Site') === 'same-origin')) return
+    throw new HttpFault(403, 121, `this must come from ${this.#publicUrl} (Origin: ${this.#origin}): use that address`)
+  }
+
   /** For `/api`. Throws HttpFault 401 (110, 112), or 403 (121) where a session writes from elsewhere. */
-  apiUser(ctx: Context): Promise<BareJid>
-  /** Sets the cookie. */
-  signIn(ctx: Context, user: BareJid): Promise<void>
+  async apiUser(ctx: Context): Promise<BareJid> {
+    if (ctx.get('Authorization') === '') return (await this.apiVisitor(ctx)).user
+    const token = /^Bearer +(tok_[\w-]+) *$/i.exec(ctx.get('Authorization'))?.[1]
+    const found = token === undefined ? null : await this.#tokens.find(token)
+    if (found) return found.user
+    ctx.set('WWW-Authenticate', 'Bearer')
+    throw new HttpFault(401, 112, 'this is no personal token, or one that was removed')
+  }
+
+  /** For what in `/api` only a browser may do that is signed in. Throws as `apiUser` does. */
+  async apiVisitor(ctx: Context): Promise<Visitor> {
+    const visitor = await this.visitor(ctx)
+    if (!visitor) throw new HttpFault(401, 110, 'not signed in')
+    if (!READING.has(ctx.method)) this.checkOrigin(ctx)
+    return visitor
+  }
+
+  /** Sets the cookie, and ends the session that the browser had before. */
+  async signIn(ctx: Context, user: BareJid): Promise<void> {
+    const before = await this.visitor(ctx)
+    const from = { browser: browserName(ctx.get('User-Agent')), address: this.address(ctx) }
+    this.#session.set(ctx, await this.#sessions.begin(user, from), COOKIE_MS)
+    this.#signIn.clear(ctx)
+    if (before) await this.#sessions.end(before.session)
+  }
+
   /** Ends the session of that cookie, and takes the cookie away. */
-  signOut(ctx: Context): Promise<void>
+  async signOut(ctx: Context): Promise<void> {
+    const visitor = await this.visitor(ctx)
+    if (visitor) await this.#sessions.end(visitor.session)
+    this.#session.clear(ctx)
+  }
+
+  /** Binds a sign-in to this browser: `secret` as SignIn gave it. A second one takes the place of the first. */
+  beginSignIn(ctx: Context, secret: string): void {
+    this.#signIn.set(ctx, secret, SIGN_IN_MS)
+  }
+
+  /** What `beginSignIn` bound to this browser; empty where nothing is. */
+  signInSecret(ctx: Context): string {
+    return this.#signIn.get(ctx) ?? ''
+  }
+
   /** The client's, as far as proxies that we trust can say. */
-  address(ctx: Context): string
+  address(ctx: Context): string {
+    return this.#addressOf(ctx.req)
+  }
+
+  #csrf({ id }: Session): string {
+    return createHmac('sha256', this.#secret).update(id).digest('base64url')
+  }
 }

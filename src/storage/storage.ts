@@ -1,4 +1,6 @@
 import { basename } from 'node:path'
+import type { PersonalTokenStore } from '../accounts/personal-token.js'
+import type { SessionStore } from '../accounts/session.js'
 import { timeInName } from '../ops/time-in-name.js'
 import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'
@@ -11,11 +13,13 @@ import { removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { DatabasePlace } from './database-place.js'
 import { Salvage } from './salvage.js'
 import { secret } from './secrets.js'
+import { SqlitePersonalTokenStore } from './sqlite-personal-token-store.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
 import { SqlitePublicationStore } from './sqlite-publication-store.js'
 import { SqliteRosterCopies } from './sqlite-roster-copies.js'
 import { SqliteRosterPushStore } from './sqlite-roster-push-store.js'
 import { SqliteRosterStore } from './sqlite-roster-store.js'
+import { SqliteSessionStore } from './sqlite-session-store.js'
 import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 import { type Contents, writeDatabase } from './write-database.js'
 
@@ -74,6 +78,21 @@ export class Storage {
     pushed: (user) => this.#run(({ rosterPushes }) => rosterPushes.pushed(user)),
     savePushed: (user, printed) => this.#run(({ rosterPushes }) => rosterPushes.savePushed(user, printed)),
     pushedUsers: (after, limit) => this.#run(({ rosterPushes }) => rosterPushes.pushedUsers(after, limit)),
+  }
+  readonly sessions: SessionStore = {
+    find: (id) => this.#read(({ sessions }) => sessions.find(id)),
+    ofUser: (user) => this.#read(({ sessions }) => sessions.ofUser(user)),
+    save: (session) => this.#run(({ sessions }) => sessions.save(session)),
+    used: (id, at) => this.#run(({ sessions }) => sessions.used(id, at)),
+    remove: (id) => this.#run(({ sessions }) => sessions.remove(id)),
+    removeOfUser: (user) => this.#run(({ sessions }) => sessions.removeOfUser(user)),
+    removeUnusedSince: (time) => this.#run(({ sessions }) => sessions.removeUnusedSince(time)),
+  }
+  readonly personalTokens: PersonalTokenStore = {
+    find: (hash) => this.#read(({ personalTokens }) => personalTokens.find(hash)),
+    ofUser: (user) => this.#read(({ personalTokens }) => personalTokens.ofUser(user)),
+    save: (token, hash) => this.#run(({ personalTokens }) => personalTokens.save(token, hash)),
+    remove: (user, id) => this.#run(({ personalTokens }) => personalTokens.remove(user, id)),
   }
   readonly #directory: string
   readonly #observer: StorageObserver
@@ -220,6 +239,8 @@ interface OpenDatabase {
   readonly rosters: SqliteRosterStore
   readonly rosterCopies: SqliteRosterCopies
   readonly rosterPushes: SqliteRosterPushStore
+  readonly sessions: SessionStore
+  readonly personalTokens: PersonalTokenStore
 }
 
 function open(directory: string): OpenDatabase {
@@ -233,6 +254,8 @@ function open(directory: string): OpenDatabase {
     rosters: new SqliteRosterStore(database),
     rosterCopies: new SqliteRosterCopies(database),
     rosterPushes: new SqliteRosterPushStore(database),
+    sessions: new SqliteSessionStore(database),
+    personalTokens: new SqlitePersonalTokenStore(database),
   }
 }
 

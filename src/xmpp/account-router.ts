@@ -15,6 +15,8 @@ export interface AccountRouterParts {
   readonly roster: AccountRoster
   readonly reconciler: AccountReconciler
   readonly discovery: ServiceDiscovery
+  /** Takes in a `<message>`; false: it is nothing that was asked for. */
+  readonly heard: (message: XmlElement) => boolean
 }
 
 export interface AccountRouterOptions {
@@ -50,7 +52,7 @@ export class AccountRouter implements LinkHandler {
   stanza(stanza: XmlElement): void {
     if (stanza.name === 'presence') this.#presence(stanza)
     else if (stanza.name === 'iq') this.#asked(stanza)
-    else this.#counter.dropped('meaningless')
+    else if (!this.#parts.heard(stanza)) this.#counter.dropped('meaningless')
   }
 
   #presence(stanza: XmlElement): void {

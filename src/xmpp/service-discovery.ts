@@ -55,7 +55,15 @@ export class ServiceDiscovery {
   }
 
   #info(): Element {
-    const features = [NS.discoInfo, NS.discoItems, NS.ping, ...(this.#card ? [NS.vcard] : []), NS.version, NS.last]
+    const features = [
+      NS.discoInfo,
+      NS.discoItems,
+      NS.ping,
+      NS.httpAuth,
+      ...(this.#card ? [NS.vcard] : []),
+      NS.version,
+      NS.last,
+    ]
     const identity = this.#card ? { category: 'component', type: 'presence' } : { category: 'client', type: 'bot' }
     return xml(
       'query',

@@ -24,6 +24,8 @@ export interface RouterParts {
   readonly subscriptions: SubscriptionSource
   readonly reconciler: Reconciler
   readonly discovery: ServiceDiscovery
+  /** Takes in a `<message>` that may be a user's; false: it is nothing that was asked for. */
+  readonly heard: (message: XmlElement) => boolean
 }
 
 export interface RouterOptions {
@@ -67,7 +69,7 @@ export class StanzaRouter implements LinkHandler {
     if (stanza.name === 'iq') return this.#parts.discovery.handle(stanza)
     const { privileged, reconciler, rosters } = this.#parts
     const domain = privileged.announced(stanza)
-    if (domain === null) return this.#counter.dropped('meaningless')
+    if (domain === null) return this.#parts.heard(stanza) ? undefined : this.#counter.dropped('meaningless')
     if (this.#options.sources.has('privileged')) reconciler.privilegeAnnounced(domain)
     rosters.announced(domain)
   }

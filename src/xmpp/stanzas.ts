@@ -8,6 +8,7 @@ export const NS = {
   delay: 'urn:xmpp:delay',
   discoInfo: 'http://jabber.org/protocol/disco#info',
   discoItems: 'http://jabber.org/protocol/disco#items',
+  httpAuth: 'http://jabber.org/protocol/http-auth',
   idle: 'urn:xmpp:idle:1',
   last: 'jabber:iq:last',
   ping: 'urn:xmpp:ping',

@@ -62,7 +62,7 @@ describe('StanzaRouter, where subscription is not configured', () => {
     announced = []
     const rosters = { announced: (domain: string) => void announced.push(domain), down() {} }
     router = new StanzaRouter(
-      { board, privileged, rosters, subscriptions, reconciler, discovery },
+      { board, privileged, rosters, subscriptions, reconciler, discovery, heard: () => false },
       { domains, sources: new Set(['privileged']), textLimit: 1024 },
       clock,
       { taken() {}, dropped: (reason) => dropped.push(reason) },
