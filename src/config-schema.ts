@@ -103,7 +103,13 @@ export const SCHEMA = z.strictObject({
       // Every address of ours is this and a path.
       .transform((text) => text.replace(/\/+$/, ''))
       .default('http://localhost:8080'),
-    trustProxy: z.array(cidr()).default([]),
+    trustProxy: z
+      .array(
+        cidr().refine((network) => !network.endsWith('/0'), {
+          error: ({ input }) => `${JSON.stringify(input)} would let everybody say any address`,
+        }),
+      )
+      .default([]),
   }),
   ops: section({ listen: hostPort().prefault('127.0.0.1:9090') }),
   xmpp: section({

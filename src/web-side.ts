@@ -4,6 +4,9 @@ import { Sessions } from './accounts/sessions.js'
 import { SignIn } from './accounts/sign-in.js'
 import { SignInRequests } from './accounts/sign-in-requests.js'
 import type { Config } from './config.js'
+import { sessionRoutes } from './http/routes/sessions.js'
+import { signInRoutes } from './http/routes/sign-in.js'
+import { tokenRoutes } from './http/routes/tokens.js'
 import { Visitors } from './http/visitors.js'
 import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
@@ -54,8 +57,11 @@ export class WebSide {
     const secret = storage.secret('csrf', random)
     const visitors = new Visitors(sessions, tokens, { publicUrl, trustProxy, secret })
 
-    void [requests, visitors]
-    this.routes = []
+    this.routes = [
+      (router) => signInRoutes(router, { requests, signIn: this.#signIn, visitors, domains }),
+      (router) => sessionRoutes(router, { sessions, visitors }),
+      (router) => tokenRoutes(router, { tokens, visitors }),
+    ]
   }
 
   /** A `<message>` from whomever; false: it is not for us. */

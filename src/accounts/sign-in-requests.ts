@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { parseUserInput } from '../presence/jid.js'
-import { SIGN_IN_MS, type SignIn } from './sign-in.js'
+import type { SignIn } from './sign-in.js'
 
 export type SignInRequest =
   /** As `SignIn.begin` has it: whether or not there is such a user, and whether or not she can be reached. */
@@ -11,8 +11,8 @@ export type SignInRequest =
   /** Too often for this JID, from this address, or for all. */
   | { readonly kind: 'limited'; readonly retryAfterMs: number }
 
-const MESSAGES_OF_USER = 5
-const REQUESTS_OF_NETWORK = 20
+const TEN_MINUTES = 600
+const DAY = 86_400
 // However many ask, so many are counted; two that meet in one place share it. Who does cannot be chosen, for the key is secret.
 const PLACES = 65_536
 
@@ -20,8 +20,9 @@ const PLACES = 65_536
 export class SignInRequests {
   readonly #signIn: SignIn
   readonly #key: Buffer
-  readonly #ofUser = new RateLimiterMemory({ points: MESSAGES_OF_USER, duration: SIGN_IN_MS / 1000 })
-  readonly #ofNetwork = new RateLimiterMemory({ points: REQUESTS_OF_NETWORK, duration: SIGN_IN_MS / 1000 })
+  // A message may be tried five codes on. By the day, because of a million codes one must not come up some day.
+  readonly #ofUser = [limiter(5, TEN_MINUTES), limiter(30, DAY)]
+  readonly #ofNetwork = [limiter(20, TEN_MINUTES), limiter(200, DAY)]
 
   constructor(signIn: SignIn, random: (bytes: number) => Buffer) {
     this.#signIn = signIn
@@ -47,14 +48,20 @@ export class SignInRequests {
   }
 }
 
-/** null: it is not reached. */
-async function overLimit(limiter: RateLimiterMemory, key: number): Promise<number | null> {
-  try {
-    await limiter.consume(key)
-    return null
-  } catch (refused) {
-    return (refused as RateLimiterRes).msBeforeNext
+function limiter(points: number, duration: number): RateLimiterMemory {
+  return new RateLimiterMemory({ points, duration })
+}
+
+/** The ms until it is tried best again; null: none is reached. */
+async function overLimit(limiters: readonly RateLimiterMemory[], key: number): Promise<number | null> {
+  for (const limit of limiters) {
+    try {
+      await limit.consume(key)
+    } catch (refused) {
+      return (refused as RateLimiterRes).msBeforeNext
+    }
   }
+  return null
 }
 
 /** Whom one address stands for: of IPv6 a /64, for whoever has one has all of it. */

@@ -36,6 +36,7 @@ export function createApplication({ view, clock, batchLimit, turns, routes, fail
     if (ctx.path === STATUS_PATH || ctx.path.startsWith(`${STATUS_PATH}/`)) {
       for (let i = 0; i < STATUS_HEADERS.length; i += 2) ctx.set(STATUS_HEADERS[i] ?? '', STATUS_HEADERS[i + 1] ?? '')
     }
+    if (ctx.path.startsWith('/api/')) ctx.set(API_HEADERS)
     try {
       await next()
       if (ctx.status === 404 && ctx.body === undefined) throw new HttpFault(404, 130, 'not found')
@@ -71,6 +72,9 @@ function faultOf(error: unknown): HttpFault {
   if (name === 'StorageError' || code?.startsWith('SQLITE_')) return new HttpFault(507, 151, 'it could not be stored')
   return new HttpFault(500, 150, 'internal error')
 }
+
+/** What is told to one user is nobody else's, and is never anything but JSON. */
+const API_HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }
 
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'])
 

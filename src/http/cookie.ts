@@ -7,7 +7,7 @@ export class Cookie {
 
   /** Over https it is bound to this very host (`__Host-`, RFC 6265bis): a subdomain cannot set it for us. */
   constructor(name: string, publicUrl: string) {
-    this.#isSecure = publicUrl.startsWith('https:')
+    this.#isSecure = new URL(publicUrl).protocol === 'https:'
     this.#name = this.#isSecure ? `__Host-${name}` : name
   }
 

@@ -17,7 +17,17 @@ export class WritingProcess {
 
   constructor(
     directory: string,
-    what: 'presences' | 'choices' | 'subscriptions' | 'rosters' | 'roster-copies' | 'pushes' | 'everything' | 'lock',
+    what:
+      | 'presences'
+      | 'choices'
+      | 'subscriptions'
+      | 'rosters'
+      | 'roster-copies'
+      | 'pushes'
+      | 'sessions'
+      | 'tokens'
+      | 'everything'
+      | 'lock',
     from = 1,
   ) {
     this.#child = spawn(process.execPath, [WRITER, directory, what, String(from)], {

@@ -3,11 +3,13 @@ import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { DirectoryLock } from '../../src/storage/directory-lock.js'
+import { SqlitePersonalTokenStore } from '../../src/storage/sqlite-personal-token-store.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
 import { SqliteRosterCopies } from '../../src/storage/sqlite-roster-copies.js'
 import { SqliteRosterPushStore } from '../../src/storage/sqlite-roster-push-store.js'
 import { SqliteRosterStore } from '../../src/storage/sqlite-roster-store.js'
+import { SqliteSessionStore } from '../../src/storage/sqlite-session-store.js'
 import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-store.js'
 import { Storage } from '../../src/storage/storage.js'
 import { jid, presence } from '../unit/users.js'
@@ -32,6 +34,8 @@ if (what === 'lock') {
   const rosters = new SqliteRosterStore(database)
   const rosterCopies = new SqliteRosterCopies(database)
   const pushes = new SqliteRosterPushStore(database)
+  const sessions = new SqliteSessionStore(database)
+  const tokens = new SqlitePersonalTokenStore(database)
   const subscriptions = new SqliteSubscriptionStore(database)
   for (let n = Number(from); ; n++) {
     const user = jid(`u${n}@example.org`)
@@ -49,6 +53,13 @@ if (what === 'lock') {
       await rosterCopies.saveCopy(user, { contacts: '"bob@h":{"name":"Bob","groups":{}}', fetchedAt: n })
     } else if (what === 'pushes') {
       await pushes.savePushed(user, '"bob@h":{"name":"Bob","groups":{}}')
+    } else if (what === 'sessions') {
+      // Each begins before the last one ends, so that there is always one.
+      await sessions.save({ id: `s${n}`, user, browser: 'Firefox', address: '::1', createdAt: n, usedAt: n })
+      await sessions.remove(`s${n - 1}`)
+    } else if (what === 'tokens') {
+      await tokens.save({ id: `tok_${n}`, user, name: 'script', createdAt: n }, `h${n}`)
+      await tokens.remove(jid(`u${n - 1}@example.org`), `tok_${n - 1}`)
     } else if (what === 'choices') {
       await publications.saveChoice(user, 'details')
     } else {
