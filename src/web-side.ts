@@ -51,7 +51,7 @@ export class WebSide {
       address: (user) => (contacts ?? domains).address(user),
     })
     this.#signIn = new SignIn(this.#messages, clock, random)
-    const requests = new SignInRequests(this.#signIn, random)
+    const requests = new SignInRequests(this.#signIn, () => link.online, random)
     const sessions = new Sessions(storage.sessions, clock, random)
     const tokens = new PersonalTokens(storage.personalTokens, clock, random)
     const secret = storage.secret('csrf', random)

@@ -8,6 +8,8 @@ export type SignInRequest =
   | { readonly kind: 'begun'; readonly id: string; readonly phrase: string; readonly secret: string }
   /** No JID, or one that servers do not agree upon. */
   | { readonly kind: 'malformed' }
+  /** Nobody can be sent anything. */
+  | { readonly kind: 'link-down' }
   /** Too often for this JID, from this address, or for all. */
   | { readonly kind: 'limited'; readonly retryAfterMs: number }
 
@@ -19,13 +21,16 @@ const PLACES = 65_536
 /** Where pages and API begin a sign-in: what is counted, and who is refused, for both alike. Forgotten at a restart. */
 export class SignInRequests {
   readonly #signIn: SignIn
+  readonly #isOnline: () => boolean
   readonly #key: Buffer
   // A message may be tried five codes on. By the day, because of a million codes one must not come up some day.
   readonly #ofUser = [limiter(5, TEN_MINUTES), limiter(30, DAY)]
   readonly #ofNetwork = [limiter(20, TEN_MINUTES), limiter(200, DAY)]
 
-  constructor(signIn: SignIn, random: (bytes: number) => Buffer) {
+  /** `isOnline`: whether messages go out at all just now. */
+  constructor(signIn: SignIn, isOnline: () => boolean, random: (bytes: number) => Buffer) {
     this.#signIn = signIn
+    this.#isOnline = isOnline
     this.#key = random(32)
   }
 
@@ -33,6 +38,7 @@ export class SignInRequests {
   async begin(jid: string, address: string): Promise<SignInRequest> {
     const parsed = parseUserInput(jid.trim())
     if (parsed.fault !== undefined) return { kind: 'malformed' }
+    if (!this.#isOnline()) return { kind: 'link-down' }
     const user = parsed.jid
     // The address first: whoever is refused for it uses up nobody else's.
     const retryAfterMs =

@@ -7,11 +7,13 @@ import { FakeClock } from './fake-clock.js'
 describe('Requests to sign in', () => {
   let sent: string[]
   let signIn: SignIn
+  let online: boolean
   let requests: SignInRequests
   beforeEach(() => {
     sent = []
     signIn = new SignIn({ send: (user) => void sent.push(user) }, new FakeClock(), randomBytes)
-    requests = new SignInRequests(signIn, randomBytes)
+    online = true
+    requests = new SignInRequests(signIn, () => online, randomBytes)
   })
 
   const kinds = async (times: number, jid: (n: number) => string, address: (n: number) => string) => {
@@ -43,6 +45,13 @@ describe('Requests to sign in', () => {
       assert.deepEqual(await requests.begin(jid, '192.0.2.1'), { kind: 'malformed' }, jid)
     }
     assert.deepEqual(sent, [])
+  })
+
+  it('are told that nothing can be sent while the link is down, and count for nobody', async () => {
+    online = false
+    for (let i = 0; i < 10; i++) assert.deepEqual(await requests.begin('alice@h', '192.0.2.1'), { kind: 'link-down' })
+    online = true
+    assert.equal((await requests.begin('alice@h', '192.0.2.1')).kind, 'begun')
   })
 
   it('are five for a JID in ten minutes, from wherever, in whatever spelling', async () => {

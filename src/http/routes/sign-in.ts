@@ -34,6 +34,10 @@ export function signInRoutes(router: Router, { requests, signIn, visitors, domai
     if (typeof jid !== 'string') throw new HttpFault(400, 101, 'jid: must be a JID such as "alice@example.org"')
     const begun = await requests.begin(jid, visitors.address(ctx))
     if (begun.kind === 'malformed') throw new HttpFault(400, 102, `${JSON.stringify(jid)} is not a user's JID`)
+    if (begun.kind === 'link-down') {
+      ctx.set('Retry-After', '30')
+      throw new HttpFault(503, 152, 'the XMPP server cannot be reached just now: try again in a moment')
+    }
     if (begun.kind === 'limited') {
       ctx.set('Retry-After', String(Math.max(1, Math.ceil(begun.retryAfterMs / 1000))))
       throw new HttpFault(429, 140, 'too many sign-ins were asked for: try again later')
