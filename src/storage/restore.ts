@@ -5,10 +5,13 @@ import { databaseFile, explainStorage, StorageError } from './database.js'
 import { BESIDE, removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { MIGRATIONS } from './migrations.js'
 
+/** The version of the schema that has them. */
+const SESSIONS_SINCE = 5
+
 /**
  * Puts the backup `source` in the place of the database in `directory`, which nobody may be using. The one before is kept
- * as `kept`; null: there must be none. Returns whether there was one. Killed at any moment, one of them is there, whole.
- * Throws StorageError.
+ * as `kept`; null: there must be none. Returns whether there was one. Killed at any moment, one of them is there, whole. Everybody is
+ * signed out by it. Throws StorageError.
  */
 export function restore(source: string, directory: string, kept: string | null): boolean {
   const file = databaseFile(directory)
@@ -60,7 +63,7 @@ function requireReadable(source: string): void {
   }
 }
 
-/** Throws StorageError unless the copy is a whole database of ours, of a version that we know. */
+/** Throws StorageError unless the copy is a whole database of ours, of a version that we know. Ends the sessions in it. */
 function examine(source: string, copy: string): void {
   let database: Sqlite.Database | undefined
   try {
@@ -75,6 +78,8 @@ function examine(source: string, copy: string): void {
     if (version === 0 || schemaOf(database) !== schemaOfVersion(version)) {
       throw new StorageError(`${source} is a database, but not presence-gateway's`)
     }
+    // One that was ended since the backup must not come back, stolen perhaps; to sign in again takes a minute.
+    if (version >= SESSIONS_SINCE) database.exec('DELETE FROM session')
     // Whole in one file from here on.
     database.pragma('journal_mode = DELETE')
   } catch (error) {

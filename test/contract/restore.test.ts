@@ -108,4 +108,11 @@ describe('restore', () => {
     assert.equal(readFileSync(at('kept'), 'utf8'), 'mine')
     assert.equal(tablesOf(data).publication?.length, 5000)
   })
+
+  it('brings no session back: it may have been ended since', () => {
+    sqlite(backup, "INSERT INTO session VALUES ('hash', 'u1@h', 'Firefox', '::1', 1, 1)")
+    restore(backup, data, at('kept'))
+    assert.deepEqual(tablesOf(data).session, [])
+    assert.equal(tablesOf(data).publication?.length, 5000)
+  })
 })

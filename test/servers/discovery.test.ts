@@ -47,7 +47,11 @@ for (const [name, startServer] of [
         { category: 'component', type: 'presence', name: 'presence-gateway' },
       )
       const features = info?.getChildren('feature').map(({ attrs }) => attrs.var)
-      assert.ok(features?.includes('urn:xmpp:ping') && features.includes('jabber:iq:version'))
+      assert.ok(
+        features?.includes('urn:xmpp:ping') &&
+          features.includes('http://jabber.org/protocol/http-auth') &&
+          features.includes('jabber:iq:version'),
+      )
     })
 
     it('answers ping and version, and refuses the rest as RFC 6120 asks', async () => {

@@ -5,6 +5,9 @@ import Router from '@koa/router'
 import { parse } from 'yaml'
 import { RosterTokens } from '../../src/http/roster-tokens.js'
 import { rosterRoutes } from '../../src/http/routes/rosters.js'
+import { sessionRoutes } from '../../src/http/routes/sessions.js'
+import { signInRoutes } from '../../src/http/routes/sign-in.js'
+import { tokenRoutes } from '../../src/http/routes/tokens.js'
 import { Domains } from '../../src/presence/domains.js'
 import { Rosters } from '../../src/roster/rosters.js'
 import { REPOSITORY } from '../support/repository.js'
@@ -28,6 +31,11 @@ describe('docs/openapi.yaml', () => {
       component: null,
       refresh: async () => ({ updated: 0, errors: 0 }),
     })
+    // Nobody asks them anything.
+    const none = {} as never
+    signInRoutes(router, { requests: none, signIn: none, visitors: none, domains: none })
+    sessionRoutes(router, { sessions: none, visitors: none })
+    tokenRoutes(router, { tokens: none, visitors: none })
     const routes = router.stack.flatMap(({ methods, path }) =>
       methods
         .filter((method) => method !== 'HEAD')
