@@ -45,7 +45,7 @@ export class WebSide {
 
     // Accounts
     const isServed = (user: BareJid) => domains.has(domainOf(user)) || contacts?.mayWatch(user) === true
-    this.#messages = new SignInMessages(link, {
+    this.#messages = new SignInMessages(link, clock, {
       publicUrl,
       mayReach: (user) => config.signIn.domains === 'any' || isServed(user),
       address: (user) => (contacts ?? domains).address(user),

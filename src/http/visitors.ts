@@ -78,9 +78,10 @@ export class Visitors {
 
   /** For `/api`. Throws HttpFault 401 (110, 112), or 403 (121) where a session writes from elsewhere. */
   async apiUser(ctx: Context): Promise<BareJid> {
-    if (ctx.get('Authorization') === '') return (await this.apiVisitor(ctx)).user
-    const token = /^Bearer +(tok_[\w-]+) *$/i.exec(ctx.get('Authorization'))?.[1]
-    const found = token === undefined ? null : await this.#tokens.find(token)
+    // Basic may be a web server's in front of us, which asks for a password of its own.
+    const bearer = /^Bearer(?: +(.*))?$/i.exec(ctx.get('Authorization'))
+    if (!bearer) return (await this.apiVisitor(ctx)).user
+    const found = await this.#tokens.find(bearer[1]?.trim() ?? '')
     if (found) return found.user
     ctx.set('WWW-Authenticate', 'Bearer')
     throw new HttpFault(401, 112, 'this is no personal token, or one that was removed')

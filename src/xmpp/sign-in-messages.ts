@@ -1,5 +1,6 @@
 import { xml } from '@xmpp/component'
 import type { SignIn, SignInMessage, SignInMessenger } from '../accounts/sign-in.js'
+import type { Clock } from '../presence/clock.js'
 import { type BareJid, parseStanzaJid } from '../presence/jid.js'
 import type { Link } from './link.js'
 import { NS } from './stanzas.js'
@@ -16,19 +17,27 @@ export interface SignInMessagesOptions {
 
 /** Asks by message whether it is she who signs in, and hears what she replies (XEP-0070). */
 export class SignInMessages implements SignInMessenger {
-  readonly #link: Link
+  readonly #link: Pick<Link, 'send'>
+  readonly #clock: Clock
   readonly #options: SignInMessagesOptions
   /** What is asked for: the same for all, for some clients show it and others open it. */
   readonly #url: string
 
-  constructor(link: Link, options: SignInMessagesOptions) {
+  constructor(link: Pick<Link, 'send'>, clock: Clock, options: SignInMessagesOptions) {
     this.#link = link
+    this.#clock = clock
     this.#options = options
     this.#url = `${options.publicUrl}/sign-in`
   }
 
   send(user: BareJid, message: SignInMessage): void {
-    if (!this.#options.mayReach(user)) return
+    // Whoever asked has his answer first: how long that took does not tell whether anything was sent.
+    this.#clock.after(0, () => {
+      if (this.#options.mayReach(user)) this.#send(user, message)
+    })
+  }
+
+  #send(user: BareJid, message: SignInMessage): void {
     const { confirmId } = message
     this.#link.send(
       xml(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Element } from '@xmpp/component'
-import type { Link } from '../../src/xmpp/link.js'
 import { SignInMessages } from '../../src/xmpp/sign-in-messages.js'
+import { FakeClock } from './fake-clock.js'
 import { readStanza } from './read-xml.js'
 import { jid } from './users.js'
 
@@ -20,8 +20,8 @@ const URL = 'https://presence.example.org/sign-in'
 describe('The message that asks who signs in', () => {
   const sent: Element[] = []
   const heard: unknown[][] = []
-  const link = { send: (stanza: Element) => void sent.push(stanza) } as unknown as Link
-  const messages = new SignInMessages(link, {
+  const clock = new FakeClock()
+  const messages = new SignInMessages({ send: (stanza) => void sent.push(stanza) }, clock, {
     publicUrl: 'https://presence.example.org',
     mayReach: (user) => user === ALICE,
     address: (user) => user.replace('@h', '@H'),
@@ -35,6 +35,8 @@ describe('The message that asks who signs in', () => {
 
   it('says to the bare JID what she needs to know, with the code on a line of its own', () => {
     messages.send(ALICE, MESSAGE)
+    assert.deepEqual(sent, [])
+    clock.pass(0)
     const message = readStanza(String(sent[0]))
     assert.deepEqual({ ...message.attrs }, { to: 'alice@H', type: 'normal' })
     const body = message.child('body')?.text ?? ''
@@ -50,6 +52,7 @@ describe('The message that asks who signs in', () => {
 
   it('is not sent to whom nothing may be sent', () => {
     messages.send(jid('bob@h'), MESSAGE)
+    clock.pass(0)
     assert.deepEqual(sent, [])
   })
 
