@@ -93,7 +93,7 @@ export class RosterControl {
     let characters = 0
     for (const user of users) {
       if (characters >= PAGE_CHARACTERS) break
-      const { text: printed } = await this.#parts.rosters.printed(user)
+      const printed = await this.#parts.rosters.printed(user)
       characters += printed.length
       rosters.push({ user, printed })
     }

@@ -55,8 +55,7 @@ export class RosterSide {
     this.#calls = new UndiciHttpClient(clock)
     const injects = config.roster.injectComponent && config.xmpp.connection === 'component'
     this.component = injects ? { jid: config.xmpp.domain, name: COMPONENT_CONTACT.name ?? '' } : null
-    const recentBytes = Math.min(MOST_RECENT_BYTES, getHeapStatistics().heap_size_limit / 10)
-    this.rosters = new Rosters(storage.rosters, recentBytes, this.component?.jid ?? null)
+    this.rosters = new Rosters(storage.rosters, this.component?.jid ?? null)
     this.upstreams = new Map(
       [...config.domains].flatMap(([domain, { roster }]) =>
         roster.upstream ? [[domain, this.#upstream(domain, roster.upstream)]] : [],
@@ -111,6 +110,7 @@ export class RosterSide {
     const { domains } = this.#parts
     return new ServedRosters({
       sources: new Map([...domains].map((domain) => [domain, this.upstreams.get(domain) ?? this.rosters])),
+      recentBytes: Math.min(MOST_RECENT_BYTES, getHeapStatistics().heap_size_limit / 10),
       component: this.component && { ...this.component, jid: domains.written(this.component.jid) },
       // Servers know a domain by the spelling of the configuration only.
       address: [...domains].some((domain) => domains.written(domain) !== domain)

@@ -1,4 +1,4 @@
-/** A roster, or what is served of one, as text that was measured once. */
+/** What is served, as text that was measured once. */
 export interface Printed {
   readonly text: string
   /** In UTF-8. */

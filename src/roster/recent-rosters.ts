@@ -5,8 +5,8 @@ import type { Printed } from './printed.js'
 const BYTES_BESIDE = 100
 
 /**
- * Rosters that were served lately, as they are printed. Two generations, each of at most so many bytes: when the younger one is
- * full it becomes the older one, and whatever was not asked for since that one did is forgotten.
+ * Answers that were served lately. Two generations, each of at most so many bytes: when the younger one is full it becomes the
+ * older one, and whatever was not asked for since that one did is forgotten.
  */
 export class RecentRosters {
   readonly #bytes: number
@@ -21,25 +21,27 @@ export class RecentRosters {
   get(user: BareJid): Printed | undefined {
     const recent = this.#younger.get(user)
     if (recent !== undefined) return recent
-    const printed = this.#older.get(user)
-    if (printed !== undefined) this.set(user, printed)
-    return printed
+    const answer = this.#older.get(user)
+    if (answer !== undefined) this.set(user, answer)
+    return answer
   }
 
-  /** Where she is kept: another roster in its place. Who is only written is not asked for. */
-  replace(user: BareJid, printed: Printed): void {
-    if (this.#younger.has(user) || this.#older.has(user)) this.set(user, printed)
+  set(user: BareJid, answer: Printed): void {
+    this.delete(user)
+    const bytes = answer.bytes + BYTES_BESIDE
+    if (this.#youngerBytes + bytes > this.#bytes) {
+      this.#older = this.#younger
+      this.#younger = new Map()
+      this.#youngerBytes = 0
+    }
+    this.#younger.set(user, answer)
+    this.#youngerBytes += bytes
   }
 
-  set(user: BareJid, printed: Printed): void {
+  delete(user: BareJid): void {
     const before = this.#younger.get(user)
     if (before !== undefined) this.#youngerBytes -= before.bytes + BYTES_BESIDE
+    this.#younger.delete(user)
     this.#older.delete(user)
-    this.#younger.set(user, printed)
-    this.#youngerBytes += printed.bytes + BYTES_BESIDE
-    if (this.#youngerBytes <= this.#bytes) return
-    this.#older = this.#younger
-    this.#younger = new Map()
-    this.#youngerBytes = 0
   }
 }

@@ -1,7 +1,5 @@
 import type { BareJid } from '../presence/jid.js'
 import type { Contact, ContactJid, Roster } from './contact.js'
-import { measured, type Printed } from './printed.js'
-import { RecentRosters } from './recent-rosters.js'
 import type { RosterChange } from './roster-change.js'
 import { MAX_CONTACTS, printContacts, readContacts } from './roster-json.js'
 import type { RosterStore } from './roster-store.js'
@@ -18,20 +16,14 @@ export type Edited = ReadonlyMap<BareJid, Roster>
 export class Rosters {
   readonly #store: RosterStore
   readonly #listeners = new Set<(change: RosterChange) => void>()
-  readonly #recent: RecentRosters
   readonly #component: ContactJid | null
-  #saved = 0
   /** One edit at a time: each reads what the one before it wrote. */
   #editing: Promise<unknown> = Promise.resolve()
 
-  /**
-   * `recentBytes`: how much of them is kept in memory, so that who logs in does not wait for the database. `component`: no
-   * contact, whatever is stored: it is in every roster by itself.
-   */
-  constructor(store: RosterStore, recentBytes: number, component: ContactJid | null = null) {
-    this.#component = component
+  /** `component`: no contact, whatever is stored: it is in every roster by itself. */
+  constructor(store: RosterStore, component: ContactJid | null = null) {
     this.#store = store
-    this.#recent = new RecentRosters(recentBytes)
+    this.#component = component
   }
 
   /** Called for each roster that changed, once that is stored, until the returned function is called. Must not throw. */
@@ -41,12 +33,12 @@ export class Rosters {
   }
 
   async contacts(user: BareJid): Promise<Roster> {
-    return readContacts((await this.printed(user)).text)
+    return readContacts(await this.printed(user))
   }
 
   /** As the store has it, for who only passes it on. */
-  printed(user: BareJid): Printed | Promise<Printed> {
-    return this.#recent.get(user) ?? this.#read(user)
+  async printed(user: BareJid): Promise<string> {
+    return this.#withoutComponent(await this.#store.printed(user))
   }
 
   users(domain: string, after: string, limit: number): Promise<readonly BareJid[]> {
@@ -79,14 +71,6 @@ export class Rosters {
     return existed
   }
 
-  async #read(user: BareJid): Promise<Printed> {
-    const saved = this.#saved
-    const printed = measured(this.#withoutComponent(await this.#store.printed(user)))
-    // What was saved meanwhile is newer.
-    if (this.#saved === saved) this.#recent.set(user, printed)
-    return printed
-  }
-
   #withoutComponent(printed: string): string {
     const jid = this.#component
     if (jid === null || !printed.includes(`${JSON.stringify(jid)}:`)) return printed
@@ -98,9 +82,7 @@ export class Rosters {
   async #edit(users: readonly BareJid[], edit: (rosters: Edited) => Edited): Promise<void> {
     const before = new Map<BareJid, Roster>()
     for (const user of new Set(users)) {
-      // Not kept for that: whoever imports everybody asks for nobody.
-      const printed = this.#recent.get(user)?.text ?? this.#withoutComponent(await this.#store.printed(user))
-      before.set(user, readContacts(printed))
+      before.set(user, readContacts(await this.printed(user)))
     }
     const changes: RosterChange[] = []
     const printed = new Map<BareJid, string>()
@@ -115,8 +97,6 @@ export class Rosters {
     }
     if (changes.length === 0) return
     await this.#store.save(printed)
-    this.#saved++
-    for (const [user, roster] of printed) this.#recent.replace(user, measured(roster))
     for (const change of changes) for (const listener of this.#listeners) listener(change)
   }
 }

@@ -1,16 +1,21 @@
 import { type BareJid, domainOf } from '../presence/jid.js'
 import type { Contact, ContactJid } from './contact.js'
 import { measured, type Printed } from './printed.js'
+import { RecentRosters } from './recent-rosters.js'
 import { printContacts, readContacts } from './roster-json.js'
 
 /** Where the rosters of a domain come from. */
 export interface RosterSource {
   /** Her contacts as they are printed (see roster-json.ts), the component not among them. */
-  printed(user: BareJid): Printed | Promise<Printed>
+  printed(user: BareJid): Promise<string>
+  /** Where the source tells of every change, what it said last is served until it does. */
+  onChange?(listener: (change: { readonly user: BareJid }) => void): void
 }
 
 export interface ServedRostersParts {
   readonly sources: ReadonlyMap<string, RosterSource>
+  /** How much of what was served lately is kept in memory, so that who logs in does not wait for the database. */
+  readonly recentBytes: number
   /** Added to every roster; null: nobody is. */
   readonly component: { readonly jid: ContactJid; readonly name: string } | null
   /** What is left out for the moment. */
@@ -23,22 +28,29 @@ export interface ServedRostersParts {
   readonly failed: (error: unknown) => void
 }
 
-/** What the server is given as the roster of a user. */
+/** What the server is given as the roster of a user: JSON. */
 export class ServedRosters {
   readonly #parts: ServedRostersParts
+  readonly #recent: RecentRosters
+  /** Of all users, for who reads meanwhile. */
+  #changes = 0
   /** For a user of whom nothing can be known. */
   readonly componentAlone: Printed
-  /** What comes before a user's own contacts. */
-  readonly #begin: string
-  readonly #beginBytes: number
+  /** As it is printed. */
+  readonly #component: string
 
   constructor(parts: ServedRostersParts) {
     this.#parts = parts
+    this.#recent = new RecentRosters(parts.recentBytes)
     const { component } = parts
-    const printed = component ? printContacts(new Map([[component.jid, { name: component.name, groups: [] }]])) : ''
-    this.componentAlone = measured(`{${printed}}`)
-    this.#begin = `{${printed}${printed && ','}`
-    this.#beginBytes = Buffer.byteLength(this.#begin)
+    this.#component = component ? printContacts(new Map([[component.jid, { name: component.name, groups: [] }]])) : ''
+    this.componentAlone = measured(`{${this.#component}}`)
+    for (const source of new Set(parts.sources.values())) {
+      source.onChange?.(({ user }) => {
+        this.#changes++
+        this.#recent.delete(user)
+      })
+    }
   }
 
   isServed(domain: string): boolean {
@@ -47,41 +59,47 @@ export class ServedRosters {
 
   /** Never fails: an error would end the session of who logs in. `isGiven`: false where it is only looked at. */
   of(user: BareJid, isGiven = true): Printed | Promise<Printed> {
+    const recent = this.#recent.get(user)
+    return recent === undefined ? this.#fetch(user, isGiven) : this.#serve(user, recent, isGiven)
+  }
+
+  async #fetch(user: BareJid, isGiven: boolean): Promise<Printed> {
+    const changes = this.#changes
+    let answer = this.componentAlone
     try {
-      const printed = this.#parts.sources.get(domainOf(user))?.printed(user) ?? NONE
-      if (!(printed instanceof Promise)) return this.#serve(user, printed, isGiven)
-      return printed.then(
-        (own) => this.#serve(user, own, isGiven),
-        (error: unknown) => this.#serveNothing(user, error, isGiven),
-      )
+      const source = this.#parts.sources.get(domainOf(user))
+      const printed = await source?.printed(user)
+      if (printed) answer = this.#answer(printed)
+      // What changed meanwhile is newer.
+      if (source?.onChange && this.#changes === changes) this.#recent.set(user, answer)
     } catch (error) {
-      return this.#serveNothing(user, error, isGiven)
+      this.#parts.failed(error)
     }
+    return this.#serve(user, answer, isGiven)
   }
 
-  #serve(user: BareJid, printed: Printed, isGiven: boolean): Printed {
-    const { hidden, rostered, component, address } = this.#parts
-    const hides = isGiven ? hidden(user) : undefined
-    const { text, bytes } = hides || address ? rewritten(printed, hides, address) : printed
-    if (component && isGiven) rostered(user)
-    if (bytes === 0) return this.componentAlone
-    return { text: `${this.#begin}${text}}`, bytes: this.#beginBytes + bytes + 1 }
+  #serve(user: BareJid, answer: Printed, isGiven: boolean): Printed {
+    if (!isGiven) return answer
+    const hidden = this.#parts.hidden(user)
+    if (this.#component !== '') this.#parts.rostered(user)
+    return hidden === undefined ? answer : this.#without(answer, hidden)
   }
 
-  #serveNothing(user: BareJid, error: unknown, isGiven: boolean): Printed {
-    this.#parts.failed(error)
-    return this.#serve(user, NONE, isGiven)
+  #answer(printed: string): Printed {
+    const { address } = this.#parts
+    const contacts = address ? addressed(printed, address) : printed
+    return measured(`{${this.#component}${this.#component && ','}${contacts}}`)
+  }
+
+  #without(answer: Printed, hidden: ReadonlySet<ContactJid>): Printed {
+    const roster = new Map(readContacts(answer.text.slice(1, -1)))
+    for (const jid of hidden) roster.delete(this.#parts.address?.(jid) ?? jid)
+    return measured(`{${printContacts(roster)}}`)
   }
 }
 
-const NONE: Printed = { text: '', bytes: 0 }
-
-function rewritten(
-  { text }: Printed,
-  hidden: ReadonlySet<ContactJid> = new Set(),
-  address: ServedRostersParts['address'],
-): Printed {
+function addressed(printed: string, address: (contact: ContactJid) => ContactJid): string {
   const roster = new Map<ContactJid, Contact>()
-  for (const [jid, contact] of readContacts(text)) if (!hidden.has(jid)) roster.set(address?.(jid) ?? jid, contact)
-  return measured(printContacts(roster))
+  for (const [jid, contact] of readContacts(printed)) roster.set(address(jid), contact)
+  return printContacts(roster)
 }

@@ -7,7 +7,6 @@ import { GoodCopies } from './good-copies.js'
 import type { HttpClient } from './http-client.js'
 import { OwedRosters } from './owed-rosters.js'
 import { Places } from './places.js'
-import { measured, type Printed } from './printed.js'
 import type { RosterChange } from './roster-change.js'
 import type { RosterCopies } from './roster-copies.js'
 import { printContacts, readContacts } from './roster-json.js'
@@ -105,14 +104,14 @@ export class UpstreamRosters implements RosterSource {
   }
 
   /** Never rejects. */
-  async printed(user: BareJid): Promise<Printed> {
+  async printed(user: BareJid): Promise<string> {
     const flight = this.#isDown ? null : this.#fetch(user, false)
     const copy = await this.#copies.of(user)
     const fresh = flight && (await this.#within(copy ? PATIENCE_MS : PATIENCE_WITHOUT_MS, flight.answer))
-    if (fresh !== null) return measured(fresh)
+    if (fresh !== null) return fresh
     this.#handler.servedStale()
     this.#owed.add(user)
-    return measured(copy?.contacts ?? '')
+    return copy?.contacts ?? ''
   }
 
   /** Nothing is asked of the upstream. */

@@ -24,7 +24,7 @@ describe('docs/openapi.yaml', () => {
     const router = new Router()
     const store = { printed: async () => '', save: async () => {}, users: async () => [] }
     rosterRoutes(router, {
-      rosters: new Rosters(store, 0),
+      rosters: new Rosters(store),
       domains: new Domains(['localhost']),
       tokens: new RosterTokens([]),
       isKeptHere: () => true,

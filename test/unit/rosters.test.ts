@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import type { BareJid } from '../../src/presence/jid.js'
 import type { Contact, Roster } from '../../src/roster/contact.js'
-import { measured } from '../../src/roster/printed.js'
+import { measured, type Printed } from '../../src/roster/printed.js'
+import { RecentRosters } from '../../src/roster/recent-rosters.js'
 import type { RosterChange } from '../../src/roster/roster-change.js'
 import type { RosterStore } from '../../src/roster/roster-store.js'
 import { difference, Rosters } from '../../src/roster/rosters.js'
@@ -24,7 +25,7 @@ describe('Rosters', () => {
   let changes: RosterChange[]
   beforeEach(() => {
     database = openDatabase(directory())
-    rosters = new Rosters(new SqliteRosterStore(database), 10_000)
+    rosters = new Rosters(new SqliteRosterStore(database))
     changes = []
     rosters.onChange((change) => changes.push(change))
   })
@@ -73,7 +74,7 @@ describe('Rosters', () => {
           ],
         ]),
     )
-    const later = new Rosters(new SqliteRosterStore(database), 10_000, 'presence.h')
+    const later = new Rosters(new SqliteRosterStore(database), 'presence.h')
     assert.deepEqual([...(await later.contacts(ALICE)).keys()], [BOB])
     await later.setContact(ALICE, 'carol@h', () => contact())
     assert.deepEqual([...(await rosters.contacts(ALICE)).keys()], [BOB, 'carol@h'])
@@ -91,7 +92,7 @@ describe('Rosters', () => {
       users: async () => [],
       save: () => Promise.reject(new Error('the disk is full')),
     }
-    const failing = new Rosters(store, 0)
+    const failing = new Rosters(store)
     failing.onChange((change) => changes.push(change))
     const edited = failing.edit([ALICE, BOB], () => new Map([[ALICE, new Map([[BOB, contact()]])]]))
     await assert.rejects(edited, { message: 'the disk is full' })
@@ -135,7 +136,8 @@ describe('a served roster', () => {
     hidden: string[] = [],
   ) {
     return new ServedRosters({
-      sources: new Map([['h', { printed: async (user) => measured(await printed(user)) }]]),
+      sources: new Map([['h', { printed }]]),
+      recentBytes: 10_000,
       component,
       hidden: () => (hidden.length > 0 ? new Set(hidden) : undefined),
       rostered: (user) => served.push(user),
@@ -167,16 +169,15 @@ describe('a served roster', () => {
 
   it('calls contacts as their own server does', async () => {
     const rosters = new ServedRosters({
-      sources: new Map([['h', { printed: () => measured('"bob@xn--bcher-kva.example":{"groups":{}}') }]]),
+      sources: new Map([['h', { printed: async () => '"bob@xn--bcher-kva.example":{"groups":{}}' }]]),
+      recentBytes: 10_000,
       component: null,
       hidden: () => undefined,
       rostered: () => {},
       address: (contact) => contact.replace('xn--bcher-kva', 'bücher'),
       failed: (error) => failures.push(error),
     })
-    const { text, bytes } = await rosters.of(ALICE)
-    assert.equal(text, '{"bob@bücher.example":{"groups":{}}}')
-    assert.equal(bytes, Buffer.byteLength(text))
+    assert.equal((await rosters.of(ALICE)).text, '{"bob@bücher.example":{"groups":{}}}')
   })
 
   it('makes nobody trusted by being looked at', async () => {
@@ -188,5 +189,80 @@ describe('a served roster', () => {
     const printed = async () => '"bob@h":{"groups":{}},"carol@h":{"groups":{}}'
     assert.equal((await serving(printed, COMPONENT, ['bob@h']).of(ALICE)).text, `{${OWN},"carol@h":{"groups":{}}}`)
     assert.equal((await serving(printed, COMPONENT, ['bob@h', 'carol@h']).of(ALICE)).text, `{${OWN}}`)
+  })
+
+  it('is read once, until its source tells of a change, also of one while it is read', async () => {
+    const reads: ((printed: string) => void)[] = []
+    const listeners: ((change: { user: BareJid }) => void)[] = []
+    const rosters = new ServedRosters({
+      sources: new Map([
+        [
+          'h',
+          {
+            printed: () => new Promise<string>((resolve) => reads.push(resolve)),
+            onChange: (listener: (change: { user: BareJid }) => void) => void listeners.push(listener),
+          },
+        ],
+      ]),
+      recentBytes: 10_000,
+      component: null,
+      hidden: () => undefined,
+      rostered: () => {},
+      address: null,
+      failed: (error) => failures.push(error),
+    })
+    const changed = () => {
+      for (const listener of listeners) listener({ user: ALICE })
+    }
+    const first = rosters.of(ALICE)
+    changed()
+    reads.shift()?.('"old@h":{"groups":{}}')
+    assert.equal((await first).text, '{"old@h":{"groups":{}}}')
+    const second = rosters.of(ALICE)
+    reads.shift()?.('"bob@h":{"groups":{}}')
+    assert.equal((await second).text, '{"bob@h":{"groups":{}}}')
+    for (let i = 0; i < 2; i++) assert.equal((rosters.of(ALICE) as Printed).text, '{"bob@h":{"groups":{}}}')
+    changed()
+    const third = rosters.of(ALICE)
+    reads.shift()?.('')
+    assert.equal((await third).text, '{}')
+    assert.equal((rosters.of(ALICE) as Printed).text, '{}')
+    assert.equal(reads.length, 0)
+  })
+})
+
+describe('RecentRosters', () => {
+  it('give what was set last, or nothing, and forget who was not asked for when they are full', () => {
+    const user = fc.constantFrom(ALICE, BOB, jid('carol@h'), jid('dora@h'))
+    const step = fc.oneof(
+      fc.record({ user, text: fc.string({ maxLength: 400 }) }),
+      fc.record({ user, text: fc.constantFrom(null, undefined) }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const recent = new RecentRosters(1000)
+        const last = new Map<BareJid, string>()
+        for (const { user, text } of steps) {
+          if (typeof text === 'string') {
+            recent.set(user, measured(text))
+            last.set(user, text)
+            assert.equal(recent.get(user)?.text, text)
+          } else if (text === null) {
+            recent.delete(user)
+            last.delete(user)
+          } else {
+            const found = recent.get(user)
+            if (found !== undefined) assert.equal(found.text, last.get(user))
+          }
+        }
+      }),
+    )
+    const recent = new RecentRosters(1000)
+    recent.set(ALICE, measured('x'.repeat(700)))
+    recent.set(BOB, measured('x'.repeat(700)))
+    assert(recent.get(ALICE))
+    recent.set(BOB, measured('x'.repeat(700)))
+    recent.set(jid('carol@h'), measured('x'.repeat(700)))
+    assert.equal(recent.get(ALICE), undefined)
   })
 })

@@ -107,7 +107,7 @@ describe('The rosters of an upstream', () => {
   const haveCopy = (user: BareJid, ...names: string[]) =>
     void copies.byUser.set(user, { contacts: printed(...names), fetchedAt: 0 })
 
-  const roster = async (user: BareJid) => (await rosters.printed(user)).text
+  const roster = async (user: BareJid) => rosters.printed(user)
 
   /** What somebody who logs in is given, `ms` later. */
   async function given(ms: number, serving: Promise<string>): Promise<string | undefined> {
