@@ -3,7 +3,9 @@ import { PersonalTokens } from './accounts/personal-tokens.js'
 import { Sessions } from './accounts/sessions.js'
 import { SignIn } from './accounts/sign-in.js'
 import { SignInRequests } from './accounts/sign-in-requests.js'
+import { Apps } from './apps/apps.js'
 import type { Config } from './config.js'
+import { OutboundClient } from './http/outbound-client.js'
 import { sessionRoutes } from './http/routes/sessions.js'
 import { signInRoutes } from './http/routes/sign-in.js'
 import { tokenRoutes } from './http/routes/tokens.js'
@@ -35,9 +37,11 @@ export interface WebSideParts {
 
 /** What users and developers do on the web: signing in, applications, grants, their accounts; as pages and as `/api`. */
 export class WebSide {
+  readonly apps: Apps
   /** For koa. */
   readonly routes: readonly ((router: Router) => void)[]
   readonly #messages: SignInMessages
+  readonly #outbound: OutboundClient
   readonly #signIn: SignIn
 
   constructor({ config, storage, domains, contacts, link, clock, random }: WebSideParts) {
@@ -57,6 +61,11 @@ export class WebSide {
     const secret = storage.secret('csrf', random)
     const visitors = new Visitors(sessions, tokens, { publicUrl, trustProxy, secret })
 
+    // Applications
+    this.#outbound = new OutboundClient(config.outbound.allowPrivate, clock)
+    const appsSecret = storage.secret('apps', random)
+    this.apps = new Apps({ store: storage.apps, outbound: this.#outbound, clock, random, secret: appsSecret })
+
     this.routes = [
       (router) => signInRoutes(router, { requests, signIn: this.#signIn, visitors, domains }),
       (router) => sessionRoutes(router, { sessions, visitors }),
@@ -69,5 +78,7 @@ export class WebSide {
     return this.#messages.heard(message, this.#signIn)
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#outbound.close()
+  }
 }

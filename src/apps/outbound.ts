@@ -17,6 +17,8 @@ export class OutboundError extends Error {
 export interface Outbound {
   /** Throws OutboundError. */
   get(url: URL, headers?: Readonly<Record<string, string>>): Promise<OutboundAnswer>
+  /** Throws OutboundError for a URL that would not be called, as far as can be said without calling it. */
+  check(url: URL): Promise<void>
   /** Whether every address of that host (a name or a literal) is one of `outbound.allowPrivate`. */
   isAllowedPrivate(hostname: string): Promise<boolean>
 }

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import type { AppStore } from '../apps/app.js'
 import type { PersonalTokenStore } from '../accounts/personal-token.js'
 import type { SessionStore } from '../accounts/session.js'
 import { timeInName } from '../ops/time-in-name.js'
@@ -13,6 +14,7 @@ import { removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { DatabasePlace } from './database-place.js'
 import { Salvage } from './salvage.js'
 import { secret } from './secrets.js'
+import { SqliteAppStore } from './sqlite-app-store.js'
 import { SqlitePersonalTokenStore } from './sqlite-personal-token-store.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
 import { SqlitePublicationStore } from './sqlite-publication-store.js'
@@ -79,6 +81,7 @@ export class Storage {
     savePushed: (user, printed) => this.#run(({ rosterPushes }) => rosterPushes.savePushed(user, printed)),
     pushedUsers: (after, limit) => this.#run(({ rosterPushes }) => rosterPushes.pushedUsers(after, limit)),
   }
+  readonly apps: AppStore = this.#each(({ apps }) => apps)
   readonly sessions: SessionStore = {
     find: (id) => this.#read(({ sessions }) => sessions.find(id)),
     ofUser: (user) => this.#read(({ sessions }) => sessions.ofUser(user)),
@@ -172,6 +175,15 @@ export class Storage {
     }
   }
 
+  /** A store whose every method is run by `#run`. */
+  #each<Store extends object>(store: (stores: OpenDatabase) => Store): Store {
+    type Methods = Record<string | symbol, (...said: unknown[]) => Promise<unknown>>
+    const get = (_: unknown, method: string | symbol) => {
+      return (...said: unknown[]) => this.#run(async (stores) => (store(stores) as Methods)[method]?.(...said))
+    }
+    return new Proxy({}, { get }) as Store
+  }
+
   #failed(error: unknown): void {
     const began = this.#fault === null
     if (isDamage(error)) this.#damaged = true
@@ -239,6 +251,7 @@ interface OpenDatabase {
   readonly rosters: SqliteRosterStore
   readonly rosterCopies: SqliteRosterCopies
   readonly rosterPushes: SqliteRosterPushStore
+  readonly apps: SqliteAppStore
   readonly sessions: SessionStore
   readonly personalTokens: PersonalTokenStore
 }
@@ -254,6 +267,7 @@ function open(directory: string): OpenDatabase {
     rosters: new SqliteRosterStore(database),
     rosterCopies: new SqliteRosterCopies(database),
     rosterPushes: new SqliteRosterPushStore(database),
+    apps: new SqliteAppStore(database),
     sessions: new SqliteSessionStore(database),
     personalTokens: new SqlitePersonalTokenStore(database),
   }

@@ -1,0 +1,281 @@
+import { timingSafeEqual } from 'node:crypto'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { hashOf } from '../accounts/hash.js'
+import type { Clock } from '../presence/clock.js'
+import type { BareJid } from '../presence/jid.js'
+import { APP_LIMITS, type App, type AppIcon, type AppId, type AppStore } from './app.js'
+import { readDomain, readHosts } from './app-domain.js'
+import { AppFault } from './app-fault.js'
+import { fetchIcon } from './app-icon.js'
+import { AppSecrets, KEY_BYTES } from './app-secrets.js'
+import { MAX_DESCRIPTION, MAX_NAME, readText } from './app-text.js'
+import { PROOF_PATH, proofFault } from './domain-proof.js'
+import { fetchManifest, type Manifest } from './manifest.js'
+import type { Outbound } from './outbound.js'
+import { readWebhook } from './webhook-url.js'
+
+export interface AppsParts {
+  readonly store: AppStore
+  readonly outbound: Outbound
+  readonly clock: Clock
+  readonly random: (bytes: number) => Buffer
+  /** Of this database. */
+  readonly secret: Buffer
+}
+
+export type Verdict =
+  | { readonly kind: 'proven'; readonly app: App }
+  /** `found`: what was there instead, for her. */
+  | { readonly kind: 'failed'; readonly found: string }
+
+const GRACE_MS = 3_600_000
+const MAX_KEY = 4 * KEY_BYTES
+// What a user may have fetched by registering and verifying. One counter for each user who did lately: she is signed in.
+const FETCHES = { points: 30, duration: 600 }
+
+/** The applications, and what their members do with them; all members may do the same. Throws AppFault. */
+export class Apps {
+  readonly #store: AppStore
+  readonly #outbound: Outbound
+  readonly #clock: Clock
+  readonly #random: (bytes: number) => Buffer
+  readonly #secrets: AppSecrets
+  readonly #fetches = new RateLimiterMemory(FETCHES)
+  /** One change after the other: each is of what the one before left. */
+  #changed: Promise<unknown> = Promise.resolve()
+
+  constructor({ store, outbound, clock, random, secret }: AppsParts) {
+    this.#store = store
+    this.#outbound = outbound
+    this.#clock = clock
+    this.#random = random
+    this.#secrets = new AppSecrets(secret)
+  }
+
+  /** What is not said comes from the domain's manifest; without that it is called like its domain. */
+  async register(
+    user: BareJid,
+    said: { readonly domain: string; readonly name?: string; readonly description?: string },
+  ): Promise<App> {
+    const name = readText('name', said.name ?? '', MAX_NAME)
+    const description = readText('description', said.description ?? '', MAX_DESCRIPTION)
+    await this.#admitAppOf(user)
+    await this.#countFetches(user)
+    const domain = await readDomain(said.domain, this.#outbound)
+    const manifest = name && description ? null : await fetchManifest(this.#outbound, domain)
+    const app: App = {
+      appid: `app_${this.#random(18).toString('base64url')}` as AppId,
+      domain,
+      name: name || manifest?.name || domain.slice(0, MAX_NAME),
+      description: description || (manifest?.description ?? ''),
+      scope: ['status'],
+      hosts: [],
+      members: [user],
+      createdAt: this.#clock.now(),
+      verifiedAt: null,
+      active: false,
+      hasIcon: false,
+      webhook: null,
+    }
+    return this.#inTurn(async () => {
+      await this.#admitAppOf(user)
+      await this.#store.add(app)
+      return app
+    })
+  }
+
+  of(user: BareJid): Promise<readonly App[]> {
+    return this.#store.ofMember(user)
+  }
+
+  /** null: there is none, or she is no member of it. */
+  async managed(user: BareJid, appid: string): Promise<App | null> {
+    const app = await this.find(appid)
+    return app?.members.includes(user) ? app : null
+  }
+
+  find(appid: string): Promise<App | null> {
+    return this.#store.find(appid as AppId)
+  }
+
+  /** What its domain must show where. */
+  proof(app: App): { readonly url: string; readonly key: string } {
+    return { url: `http://${app.domain}${PROOF_PATH}`, key: this.#secrets.proofKey(app.appid) }
+  }
+
+  /** For `user`, one of its members. A domain once proven stays so: users need not suffer from what fails for an hour. */
+  async verify(app: App, user: BareJid): Promise<Verdict> {
+    await this.#countFetches(user)
+    const found = await proofFault(this.#outbound, app.domain, this.proof(app).key)
+    if (found !== null) return { kind: 'failed', found }
+    const manifest = await fetchManifest(this.#outbound, app.domain)
+    const icon = await fetchIcon(this.#outbound, manifest?.icons ?? [])
+    const webhook = await this.#webhookIn(manifest)
+    const proven = await this.#change(app, async (now) => {
+      const changed = {
+        ...now,
+        verifiedAt: this.#clock.now(),
+        scope: manifest?.scope ?? now.scope,
+        description: now.description || (manifest?.description ?? ''),
+        webhook: now.webhook ?? webhook,
+      }
+      // An icon that cannot be fetched just now stays as it was.
+      if (icon || manifest?.icons.length === 0) await this.#store.saveIcon(app.appid, icon)
+      await this.#store.save(changed)
+    })
+    return { kind: 'proven', app: proven }
+  }
+
+  /** With a new key, which is nowhere to be seen again. */
+  async activate(app: App): Promise<{ readonly app: App; readonly key: string }> {
+    const key = this.#newKey()
+    const active = await this.#change(app, async (now) => {
+      if (now.verifiedAt === null) throw new AppFault('wrong-state', 'its domain is not proven yet: verify it first')
+      if (now.active) throw new AppFault('wrong-state', 'it is active already; rotate gives another key')
+      await this.#store.saveKeys(app.appid, { key: hashOf(key), old: null, oldUntil: null })
+      await this.#store.save({ ...now, active: true })
+    })
+    return { app: active, key }
+  }
+
+  /** It is told nothing until it is activated again. */
+  deactivate(app: App): Promise<App> {
+    return this.#change(app, async (now) => {
+      if (!now.active) throw new AppFault('wrong-state', 'it is not active')
+      await this.#store.save({ ...now, active: false })
+    })
+  }
+
+  /** A new key; the one before works for another hour. */
+  async rotate(app: App): Promise<string> {
+    const key = this.#newKey()
+    await this.#change(app, async (now) => {
+      if (!now.active) throw new AppFault('wrong-state', 'it has no key: activate it first')
+      const { key: old } = await this.#store.keys(app.appid)
+      await this.#store.saveKeys(app.appid, { key: hashOf(key), old, oldUntil: this.#clock.now() + GRACE_MS })
+    })
+    return key
+  }
+
+  /** The app of that key, which may not be active; null: there is none of both. In the same time, whatever is wrong. */
+  async withKey(appid: string, key: string): Promise<App | null> {
+    const { key: current, old, oldUntil } = await this.#store.keys(appid as AppId)
+    const hash = hashOf(key.slice(0, MAX_KEY))
+    const isCurrent = isSame(hash, current)
+    const isOld = isSame(hash, oldUntil !== null && this.#clock.now() < oldUntil ? old : null)
+    return isCurrent || isOld ? this.find(appid) : null
+  }
+
+  edit(
+    app: App,
+    said: { readonly name?: string; readonly description?: string; readonly hosts?: readonly string[] },
+  ): Promise<App> {
+    return this.#change(app, async (now) => {
+      const name = said.name === undefined ? now.name : readText('name', said.name, MAX_NAME)
+      if (name === '') throw new AppFault('bad-field', 'name: must not be empty')
+      const description =
+        said.description === undefined ? now.description : readText('description', said.description, MAX_DESCRIPTION)
+      const hosts = said.hosts === undefined ? now.hosts : readHosts(said.hosts, now.domain)
+      await this.#store.save({ ...now, name, description, hosts })
+    })
+  }
+
+  /** Returns the secret that its calls are signed with, the same each time; null without a webhook. */
+  async setWebhook(app: App, url: string | null): Promise<string | null> {
+    const webhook = url === null ? null : await readWebhook(url, this.#outbound)
+    await this.#change(app, (now) => this.#store.save({ ...now, webhook }))
+    if (webhook === null) return null
+    const { generation } = await this.#store.webhookGeneration(app.appid)
+    return this.#secrets.webhookSecret(app.appid, generation)
+  }
+
+  async rotateWebhook(app: App): Promise<string> {
+    let next = 0
+    await this.#change(app, async (now) => {
+      if (now.webhook === null) throw new AppFault('wrong-state', 'it has no webhook')
+      const { generation } = await this.#store.webhookGeneration(app.appid)
+      next = generation + 1
+      await this.#store.saveWebhookGeneration(app.appid, next, this.#clock.now())
+    })
+    return this.#secrets.webhookSecret(app.appid, next)
+  }
+
+  addMember(app: App, user: BareJid): Promise<App> {
+    return this.#change(app, async (now) => {
+      if (now.members.includes(user)) return
+      if (now.members.length >= APP_LIMITS.members) {
+        throw new AppFault('too-many', `an app has at most ${APP_LIMITS.members} members`)
+      }
+      await this.#admitAppOf(user)
+      await this.#store.addMember(app.appid, user)
+    })
+  }
+
+  /** Never the last one. */
+  removeMember(app: App, user: BareJid): Promise<App> {
+    return this.#change(app, async (now) => {
+      if (!now.members.includes(user)) throw new AppFault('not-found', 'she is no member of it')
+      if (now.members.length === 1) throw new AppFault('wrong-state', 'she is its last member: delete the app instead')
+      await this.#store.removeMember(app.appid, user)
+    })
+  }
+
+  async remove(app: App): Promise<void> {
+    await this.#inTurn(() => this.#store.remove(app.appid))
+  }
+
+  async icon(appid: string): Promise<AppIcon | null> {
+    return this.#store.icon(appid as AppId)
+  }
+
+  async #webhookIn(manifest: Manifest | null): Promise<string | null> {
+    if (!manifest || manifest.webhook === null) return null
+    try {
+      return await readWebhook(manifest.webhook, this.#outbound)
+    } catch (error) {
+      if (error instanceof AppFault) return null
+      throw error
+    }
+  }
+
+  #newKey(): string {
+    return this.#random(KEY_BYTES).toString('base64url')
+  }
+
+  async #admitAppOf(user: BareJid): Promise<void> {
+    const { length } = await this.#store.ofMember(user)
+    if (length >= APP_LIMITS.appsOfUser) {
+      throw new AppFault('too-many', `a user has at most ${APP_LIMITS.appsOfUser} apps`)
+    }
+  }
+
+  async #countFetches(user: BareJid): Promise<void> {
+    await this.#fetches.consume(user).catch(() => {
+      throw new AppFault('too-often', `at most ${FETCHES.points} times in ${FETCHES.duration / 60} minutes`)
+    })
+  }
+
+  /** Changes it as it is now, not as it was when somebody read it. */
+  #change(app: App, change: (now: App) => Promise<void>): Promise<App> {
+    return this.#inTurn(async () => {
+      await change(await this.#there(app.appid))
+      return this.#there(app.appid)
+    })
+  }
+
+  async #there(appid: AppId): Promise<App> {
+    const app = await this.#store.find(appid)
+    if (!app) throw new AppFault('not-found', 'there is no such app')
+    return app
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#changed.then(run)
+    this.#changed = done.catch(() => {})
+    return done
+  }
+}
+
+function isSame(hash: string, stored: string | null): boolean {
+  return timingSafeEqual(Buffer.from(hash), Buffer.from((stored ?? '').padEnd(hash.length))) && stored !== null
+}

@@ -1,0 +1,162 @@
+import type { App, AppIcon, AppId, AppStore, KeyHashes, Scope } from '../apps/app.js'
+import type { BareJid } from '../presence/jid.js'
+import { type Database, durably } from './database.js'
+
+interface Row {
+  readonly appid: AppId
+  readonly domain: string
+  readonly name: string
+  readonly description: string
+  /** Separated by spaces. */
+  readonly scope: string
+  /** A JSON array, as `members`. */
+  readonly hosts: string
+  readonly members: string
+  readonly created_at: number
+  readonly verified_at: number | null
+  readonly active: number
+  readonly has_icon: number
+  readonly webhook: string | null
+}
+
+const SELECT = `
+  SELECT appid, domain, name, description, scope, hosts, created_at, verified_at, active, webhook,
+    (SELECT json_group_array(user) FROM (SELECT user FROM app_member m WHERE m.appid = app.appid ORDER BY user)) AS members,
+    EXISTS (SELECT 1 FROM app_icon i WHERE i.appid = app.appid) AS has_icon
+  FROM app`
+
+export class SqliteAppStore implements AppStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async find(appid: AppId): Promise<App | null> {
+    const row = this.#database.prepare<[string], Row>(`${SELECT} WHERE appid = ?`).get(appid)
+    return row ? appOf(row) : null
+  }
+
+  async ofMember(user: BareJid): Promise<readonly App[]> {
+    const mine = `${SELECT} WHERE appid IN (SELECT appid FROM app_member WHERE user = ?) ORDER BY created_at, appid`
+    return this.#database.prepare<[string], Row>(mine).all(user).map(appOf)
+  }
+
+  async add(app: App): Promise<void> {
+    durably(this.#database, () => {
+      this.#database
+        .prepare(
+          `INSERT INTO app (appid, domain, name, description, scope, hosts, created_at, verified_at, active, webhook, webhook_generation)
+           VALUES (@appid, @domain, @name, @description, @scope, @hosts, @createdAt, @verifiedAt, @active, @webhook, 0)`,
+        )
+        .run(columnsOf(app))
+      for (const user of app.members) this.#insertMember(app.appid, user)
+    })
+  }
+
+  async save(app: App): Promise<void> {
+    durably(this.#database, () =>
+      this.#database
+        .prepare(
+          `UPDATE app SET domain = @domain, name = @name, description = @description, scope = @scope, hosts = @hosts,
+             created_at = @createdAt, verified_at = @verifiedAt, active = @active, webhook = @webhook
+           WHERE appid = @appid`,
+        )
+        .run(columnsOf(app)),
+    )
+  }
+
+  async keys(appid: AppId): Promise<KeyHashes> {
+    const keys = this.#database
+      .prepare<[string], KeyHashes>(
+        'SELECT key_hash AS key, old_key_hash AS old, old_key_until AS oldUntil FROM app WHERE appid = ?',
+      )
+      .get(appid)
+    return keys ?? { key: null, old: null, oldUntil: null }
+  }
+
+  async saveKeys(appid: AppId, keys: KeyHashes): Promise<void> {
+    durably(this.#database, () =>
+      this.#database
+        .prepare('UPDATE app SET key_hash = @key, old_key_hash = @old, old_key_until = @oldUntil WHERE appid = @appid')
+        .run({ ...keys, appid }),
+    )
+  }
+
+  async icon(appid: AppId): Promise<AppIcon | null> {
+    const select = this.#database.prepare<[string], AppIcon>('SELECT type, image FROM app_icon WHERE appid = ?')
+    return select.get(appid) ?? null
+  }
+
+  async saveIcon(appid: AppId, icon: AppIcon | null): Promise<void> {
+    durably(this.#database, () => {
+      if (icon === null) this.#database.prepare('DELETE FROM app_icon WHERE appid = ?').run(appid)
+      else
+        this.#database
+          .prepare('REPLACE INTO app_icon (appid, type, image) VALUES (?, ?, ?)')
+          .run(appid, icon.type, icon.image)
+    })
+  }
+
+  async addMember(appid: AppId, user: BareJid): Promise<void> {
+    durably(this.#database, () => this.#insertMember(appid, user))
+  }
+
+  async removeMember(appid: AppId, user: BareJid): Promise<void> {
+    durably(this.#database, () =>
+      this.#database.prepare('DELETE FROM app_member WHERE appid = ? AND user = ?').run(appid, user),
+    )
+  }
+
+  async remove(appid: AppId): Promise<void> {
+    durably(this.#database, () => {
+      for (const table of ['app', 'app_icon', 'app_member', 'app_grant']) {
+        this.#database.prepare(`DELETE FROM ${table} WHERE appid = ?`).run(appid)
+      }
+    })
+  }
+
+  async webhookGeneration(appid: AppId): Promise<{ generation: number; rotatedAt: number | null }> {
+    const row = this.#database
+      .prepare<[string], { generation: number; rotatedAt: number | null }>(
+        'SELECT webhook_generation AS generation, webhook_rotated_at AS rotatedAt FROM app WHERE appid = ?',
+      )
+      .get(appid)
+    return row ?? { generation: 0, rotatedAt: null }
+  }
+
+  async saveWebhookGeneration(appid: AppId, generation: number, rotatedAt: number | null): Promise<void> {
+    durably(this.#database, () =>
+      this.#database
+        .prepare('UPDATE app SET webhook_generation = ?, webhook_rotated_at = ? WHERE appid = ?')
+        .run(generation, rotatedAt, appid),
+    )
+  }
+
+  #insertMember(appid: AppId, user: BareJid): void {
+    this.#database.prepare('INSERT OR IGNORE INTO app_member (appid, user) VALUES (?, ?)').run(appid, user)
+  }
+}
+
+function appOf(row: Row): App {
+  return {
+    appid: row.appid,
+    domain: row.domain,
+    name: row.name,
+    description: row.description,
+    scope: row.scope.split(' ') as Scope[],
+    hosts: JSON.parse(row.hosts),
+    members: JSON.parse(row.members),
+    createdAt: row.created_at,
+    verifiedAt: row.verified_at,
+    active: row.active === 1,
+    hasIcon: row.has_icon === 1,
+    webhook: row.webhook,
+  }
+}
+
+function columnsOf(app: App) {
+  const { appid, domain, name, description, createdAt, verifiedAt, webhook } = app
+  const told = { appid, domain, name, description, createdAt, verifiedAt, webhook }
+  return { ...told, scope: app.scope.join(' '), hosts: JSON.stringify(app.hosts), active: app.active ? 1 : 0 }
+}
