@@ -1,5 +1,6 @@
 import Router from '@koa/router'
 import Koa from 'koa'
+import { AppFault, type AppFaultKind } from '../apps/app-fault.js'
 import type { Clock } from '../presence/clock.js'
 import { faultBody, HttpFault } from './fault.js'
 import type { PublicView } from './public-view.js'
@@ -68,6 +69,7 @@ export function createApplication({ view, clock, batchLimit, turns, routes, fail
 
 function faultOf(error: unknown): HttpFault {
   if (error instanceof HttpFault) return error
+  if (error instanceof AppFault) return new HttpFault(...APP_FAULTS[error.kind], error.message)
   const { name, code } = error as Error & { code?: string }
   if (name === 'StorageError' || code?.startsWith('SQLITE_')) return new HttpFault(507, 151, 'it could not be stored')
   return new HttpFault(500, 150, 'internal error')
@@ -75,6 +77,14 @@ function faultOf(error: unknown): HttpFault {
 
 /** What is told to one user is nobody else's, and is never anything but JSON. */
 const API_HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }
+
+const APP_FAULTS: Readonly<Record<AppFaultKind, readonly [status: number, errno: number]>> = {
+  'bad-field': [400, 101],
+  'too-many': [400, 104],
+  'not-found': [404, 130],
+  'wrong-state': [409, 131],
+  'too-often': [429, 140],
+}
 
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'])
 

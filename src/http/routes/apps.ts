@@ -1,0 +1,147 @@
+import type Router from '@koa/router'
+import type { Context, Next } from 'koa'
+import * as z from 'zod'
+import type { App } from '../../apps/app.js'
+import type { Apps } from '../../apps/apps.js'
+import { type BareJid, parseUserInput } from '../../presence/jid.js'
+import { HttpFault } from '../fault.js'
+import { readJson } from '../read-body.js'
+import type { Visitors } from '../visitors.js'
+
+export interface AppRouteParts {
+  readonly apps: Apps
+  readonly visitors: Pick<Visitors, 'apiUser'>
+  readonly publicUrl: string
+}
+
+const MOST_BYTES = 64 * 1024
+const OK = { result: 'OK' } as const
+
+const REGISTERED = z.strictObject({
+  domain: z.string(),
+  name: z.string().exactOptional(),
+  description: z.string().exactOptional(),
+})
+const EDITED = z.strictObject({
+  name: z.string().exactOptional(),
+  description: z.string().exactOptional(),
+  hosts: z.array(z.string()).exactOptional(),
+})
+const MEMBER = z.strictObject({ jid: z.string() })
+const WEBHOOK = z.strictObject({ url: z.string() })
+
+/** What members do with their apps; somebody else's app answers like none. */
+export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRouteParts): void {
+  async function signedIn(ctx: Context, next: Next): Promise<void> {
+    ctx.set('Cache-Control', 'no-store')
+    ctx.state.user = await visitors.apiUser(ctx)
+    await next()
+  }
+
+  async function appOf(ctx: Context): Promise<App> {
+    const app = await apps.managed(ctx.state.user, ctx.params.appid)
+    if (!app) throw new HttpFault(404, 130, 'there is no such app, or it is not yours')
+    return app
+  }
+
+  function printed(app: App) {
+    const { appid, domain, name, description, scope, hosts, members, active, webhook } = app
+    const proof = apps.proof(app)
+    const times = { verifiedAt: rfc3339(app.verifiedAt), createdAt: rfc3339(app.createdAt) }
+    return { appid, proof, name, domain, description, scope, hosts, members, active, ...times, webhook }
+  }
+
+  router.get('/api/apps', signedIn, async (ctx) => {
+    ctx.body = { apps: (await apps.of(ctx.state.user)).map(printed) }
+  })
+
+  router.post('/api/apps', signedIn, async (ctx) => {
+    ctx.body = printed(await apps.register(ctx.state.user, await bodyAs(REGISTERED, ctx)))
+  })
+
+  router.get('/api/apps/:appid', signedIn, async (ctx) => {
+    ctx.body = printed(await appOf(ctx))
+  })
+
+  router.patch('/api/apps/:appid', signedIn, async (ctx) => {
+    const app = await appOf(ctx)
+    ctx.body = printed(await apps.edit(app, await bodyAs(EDITED, ctx)))
+  })
+
+  router.delete('/api/apps/:appid', signedIn, async (ctx) => {
+    await apps.remove(await appOf(ctx))
+    ctx.body = OK
+  })
+
+  router.post('/api/apps/:appid/verify', signedIn, async (ctx) => {
+    const verdict = await apps.verify(await appOf(ctx), ctx.state.user)
+    if (verdict.kind === 'failed') throw new HttpFault(409, 131, verdict.found)
+    ctx.body = printed(verdict.app)
+  })
+
+  router.post('/api/apps/:appid/activate', signedIn, async (ctx) => {
+    const { app, key } = await apps.activate(await appOf(ctx))
+    ctx.body = { key, stream: streamUrl(publicUrl, app) }
+  })
+
+  router.post('/api/apps/:appid/deactivate', signedIn, async (ctx) => {
+    ctx.body = printed(await apps.deactivate(await appOf(ctx)))
+  })
+
+  router.post('/api/apps/:appid/rotate', signedIn, async (ctx) => {
+    ctx.body = { key: await apps.rotate(await appOf(ctx)) }
+  })
+
+  router.get('/api/apps/:appid/members', signedIn, async (ctx) => {
+    ctx.body = { members: (await appOf(ctx)).members }
+  })
+
+  router.post('/api/apps/:appid/members', signedIn, async (ctx) => {
+    const app = await appOf(ctx)
+    const { jid } = await bodyAs(MEMBER, ctx)
+    const { members } = await apps.addMember(app, memberOf(jid))
+    ctx.body = { members }
+  })
+
+  router.delete('/api/apps/:appid/members/:jid', signedIn, async (ctx) => {
+    await apps.removeMember(await appOf(ctx), memberOf(ctx.params.jid ?? ''))
+    ctx.body = OK
+  })
+
+  router.put('/api/apps/:appid/webhook', signedIn, async (ctx) => {
+    const app = await appOf(ctx)
+    ctx.body = { secret: await apps.setWebhook(app, (await bodyAs(WEBHOOK, ctx)).url) }
+  })
+
+  router.delete('/api/apps/:appid/webhook', signedIn, async (ctx) => {
+    await apps.setWebhook(await appOf(ctx), null)
+    ctx.body = OK
+  })
+
+  router.post('/api/apps/:appid/webhook/rotate', signedIn, async (ctx) => {
+    ctx.body = { secret: await apps.rotateWebhook(await appOf(ctx)) }
+  })
+}
+
+/** Where the presence of its users comes to an app. */
+export function streamUrl(publicUrl: string, { appid }: App): string {
+  return `${publicUrl.replace(/^http/, 'ws')}/${appid}`
+}
+
+function rfc3339(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString()
+}
+
+function memberOf(text: string): BareJid {
+  const parsed = parseUserInput(text)
+  if (parsed.fault !== undefined) throw new HttpFault(400, 102, `${JSON.stringify(text)} is not a JID`)
+  return parsed.jid
+}
+
+async function bodyAs<T>(schema: z.ZodType<T>, ctx: Context): Promise<T> {
+  const { data, error } = schema.safeParse(await readJson(ctx, MOST_BYTES))
+  if (!error) return data
+  const [issue] = error.issues
+  const where = issue?.path.join('.')
+  throw new HttpFault(400, 101, `${where ? `${where}: ` : ''}${issue?.message}`)
+}
