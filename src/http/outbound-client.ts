@@ -18,7 +18,7 @@ const LOOPBACK = ['127.0.0.1', '::1']
 // One word for all of it: who asks must not learn which names and addresses there are inside.
 const NOT_PUBLIC = 'there is no such host on the public internet'
 
-/** Every address of a host name. Rejects where there is none. */
+/** Every address of a host name; none where there is no such host. Rejects where that cannot be said. */
 export type Resolve = (name: string) => Promise<readonly string[]>
 
 /** `Outbound` over connections of which each is used once. What it refuses, and why: docs/decisions/0014. */

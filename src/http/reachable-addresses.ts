@@ -48,11 +48,11 @@ export class ReachableAddresses {
   }
 
   isAllowedPrivate(address: string): boolean {
-    return isIP(address) !== 0 && this.#allowed.check(address, familyOf(address))
+    return isAddress(address) && this.#allowed.check(address, familyOf(address))
   }
 
   #isPublic(address: string): boolean {
-    if (isIP(address) === 0) return false
+    if (!isAddress(address)) return false
     const family = familyOf(address)
     if (family === 'ipv6' && !this.#publicIpv6.check(address, family)) return false
     return !this.#notPublic.check(address, family)
@@ -66,6 +66,11 @@ function blockList(networks: readonly string[]): BlockList {
     list.addSubnet(address, Number(bits), familyOf(address))
   }
   return list
+}
+
+/** One with a zone (`fe80::1%eth0`) is of this machine's own networks. */
+function isAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%')
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

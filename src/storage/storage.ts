@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
-import type { AppStore } from '../apps/app.js'
 import type { PersonalTokenStore } from '../accounts/personal-token.js'
 import type { SessionStore } from '../accounts/session.js'
+import type { AppStore } from '../apps/app.js'
 import { timeInName } from '../ops/time-in-name.js'
 import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'

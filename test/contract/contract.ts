@@ -26,6 +26,7 @@ export class WritingProcess {
       | 'pushes'
       | 'sessions'
       | 'tokens'
+      | 'apps'
       | 'everything'
       | 'lock',
     from = 1,

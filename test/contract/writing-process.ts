@@ -1,8 +1,10 @@
+import type { AppId } from '../../src/apps/app.js'
 import { systemClock } from '../../src/ops/system-clock.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { DirectoryLock } from '../../src/storage/directory-lock.js'
+import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
 import { SqlitePersonalTokenStore } from '../../src/storage/sqlite-personal-token-store.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
@@ -12,6 +14,7 @@ import { SqliteRosterStore } from '../../src/storage/sqlite-roster-store.js'
 import { SqliteSessionStore } from '../../src/storage/sqlite-session-store.js'
 import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-store.js'
 import { Storage } from '../../src/storage/storage.js'
+import { anApp } from '../unit/an-app.js'
 import { jid, presence } from '../unit/users.js'
 
 /**
@@ -36,6 +39,7 @@ if (what === 'lock') {
   const pushes = new SqliteRosterPushStore(database)
   const sessions = new SqliteSessionStore(database)
   const tokens = new SqlitePersonalTokenStore(database)
+  const apps = new SqliteAppStore(database)
   const subscriptions = new SqliteSubscriptionStore(database)
   for (let n = Number(from); ; n++) {
     const user = jid(`u${n}@example.org`)
@@ -60,6 +64,13 @@ if (what === 'lock') {
     } else if (what === 'tokens') {
       await tokens.save({ id: `tok_${n}`, user, name: 'script', createdAt: n }, `h${n}`)
       await tokens.remove(jid(`u${n - 1}@example.org`), `tok_${n - 1}`)
+    } else if (what === 'apps') {
+      const app = anApp({ appid: `app_${n}` as AppId, name: `App ${n}`, members: [jid('dev@example.org')] })
+      await apps.add(app)
+      await apps.saveKeys(app.appid, { key: `key ${n}`, old: null, oldUntil: null })
+      await apps.saveIcon(app.appid, { type: 'image/png', image: Buffer.alloc(100) })
+      if (n % 3 === 2) await apps.save({ ...app, name: 'renamed' })
+      if (n % 3 === 0) await apps.remove(app.appid)
     } else if (what === 'choices') {
       await publications.saveChoice(user, 'details')
     } else {
