@@ -100,6 +100,7 @@ export class OutboundClient implements Outbound {
     try {
       const answer = await client.request({
         method: 'GET',
+        reset: true,
         path: `${url.pathname}${url.search}`,
         headers: { 'accept-encoding': 'identity', 'user-agent': 'presence-gateway', ...headers },
         signal,
