@@ -59,9 +59,9 @@ export class Apps {
   ): Promise<App> {
     const name = readText('name', said.name ?? '', MAX_NAME)
     const description = readText('description', said.description ?? '', MAX_DESCRIPTION)
+    const domain = await readDomain(said.domain, this.#outbound)
     await this.#admitAppOf(user)
     await this.#countFetches(user)
-    const domain = await readDomain(said.domain, this.#outbound)
     const manifest = name && description ? null : await fetchManifest(this.#outbound, domain)
     const app: App = {
       appid: `app_${this.#random(18).toString('base64url')}` as AppId,
