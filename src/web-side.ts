@@ -6,6 +6,8 @@ import { SignInRequests } from './accounts/sign-in-requests.js'
 import { Apps } from './apps/apps.js'
 import type { Config } from './config.js'
 import { OutboundClient } from './http/outbound-client.js'
+import { appIconRoute } from './http/routes/app-icons.js'
+import { appRoutes } from './http/routes/apps.js'
 import { sessionRoutes } from './http/routes/sessions.js'
 import { signInRoutes } from './http/routes/sign-in.js'
 import { tokenRoutes } from './http/routes/tokens.js'
@@ -70,6 +72,8 @@ export class WebSide {
       (router) => signInRoutes(router, { requests, signIn: this.#signIn, visitors, domains }),
       (router) => sessionRoutes(router, { sessions, visitors }),
       (router) => tokenRoutes(router, { tokens, visitors }),
+      (router) => appRoutes(router, { apps: this.apps, visitors, publicUrl }),
+      (router) => appIconRoute(router, this.apps),
     ]
   }
 

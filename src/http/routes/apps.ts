@@ -33,7 +33,6 @@ const WEBHOOK = z.strictObject({ url: z.string() })
 /** What members do with their apps; somebody else's app answers like none. */
 export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRouteParts): void {
   async function signedIn(ctx: Context, next: Next): Promise<void> {
-    ctx.set('Cache-Control', 'no-store')
     ctx.state.user = await visitors.apiUser(ctx)
     await next()
   }
