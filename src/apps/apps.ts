@@ -1,13 +1,12 @@
-import { timingSafeEqual } from 'node:crypto'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
-import { hashOf } from '../accounts/hash.js'
 import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
 import { APP_LIMITS, type App, type AppIcon, type AppId, type AppStore } from './app.js'
 import { readDomain, readHosts } from './app-domain.js'
 import { AppFault } from './app-fault.js'
 import { fetchIcon } from './app-icon.js'
-import { AppSecrets, KEY_BYTES } from './app-secrets.js'
+import { AppKeys } from './app-keys.js'
+import { AppSecrets } from './app-secrets.js'
 import { MAX_DESCRIPTION, MAX_NAME, readText } from './app-text.js'
 import { PROOF_PATH, proofFault } from './domain-proof.js'
 import { fetchManifest, type Manifest } from './manifest.js'
@@ -28,8 +27,6 @@ export type Verdict =
   /** `found`: what was there instead, for her. */
   | { readonly kind: 'failed'; readonly found: string }
 
-const GRACE_MS = 3_600_000
-const MAX_KEY = 4 * KEY_BYTES
 // What a user may have fetched by registering and verifying. One counter for each user who did lately: she is signed in.
 const FETCHES = { points: 30, duration: 600 }
 
@@ -40,6 +37,7 @@ export class Apps {
   readonly #clock: Clock
   readonly #random: (bytes: number) => Buffer
   readonly #secrets: AppSecrets
+  readonly #keys: AppKeys
   readonly #fetches = new RateLimiterMemory(FETCHES)
   /** One change after the other: each is of what the one before left. */
   #changed: Promise<unknown> = Promise.resolve()
@@ -50,6 +48,7 @@ export class Apps {
     this.#clock = clock
     this.#random = random
     this.#secrets = new AppSecrets(secret)
+    this.#keys = new AppKeys(store, clock, random)
   }
 
   /** What is not said comes from the domain's manifest; without that it is called like its domain. */
@@ -128,11 +127,11 @@ export class Apps {
 
   /** With a new key, which is nowhere to be seen again. */
   async activate(app: App): Promise<{ readonly app: App; readonly key: string }> {
-    const key = this.#newKey()
+    let key = ''
     const active = await this.#change(app, async (now) => {
       if (now.verifiedAt === null) throw new AppFault('wrong-state', 'its domain is not proven yet: verify it first')
       if (now.active) throw new AppFault('wrong-state', 'it is active already; rotate gives another key')
-      await this.#store.saveKeys(app.appid, { key: hashOf(key), old: null, oldUntil: null })
+      key = await this.#keys.issue(app.appid)
       await this.#store.save({ ...now, active: true })
     })
     return { app: active, key }
@@ -148,22 +147,17 @@ export class Apps {
 
   /** A new key; the one before works for another hour. */
   async rotate(app: App): Promise<string> {
-    const key = this.#newKey()
+    let key = ''
     await this.#change(app, async (now) => {
       if (!now.active) throw new AppFault('wrong-state', 'it has no key: activate it first')
-      const { key: old } = await this.#store.keys(app.appid)
-      await this.#store.saveKeys(app.appid, { key: hashOf(key), old, oldUntil: this.#clock.now() + GRACE_MS })
+      key = await this.#keys.rotate(app.appid)
     })
     return key
   }
 
   /** The app of that key, which may not be active; null: there is none of both. In the same time, whatever is wrong. */
   async withKey(appid: string, key: string): Promise<App | null> {
-    const { key: current, old, oldUntil } = await this.#store.keys(appid as AppId)
-    const hash = hashOf(key.slice(0, MAX_KEY))
-    const isCurrent = isSame(hash, current)
-    const isOld = isSame(hash, oldUntil !== null && this.#clock.now() < oldUntil ? old : null)
-    return isCurrent || isOld ? this.find(appid) : null
+    return (await this.#keys.admits(appid as AppId, key)) ? this.find(appid) : null
   }
 
   edit(
@@ -238,10 +232,6 @@ export class Apps {
     }
   }
 
-  #newKey(): string {
-    return this.#random(KEY_BYTES).toString('base64url')
-  }
-
   async #admitAppOf(user: BareJid): Promise<void> {
     const { length } = await this.#store.ofMember(user)
     if (length >= APP_LIMITS.appsOfUser) {
@@ -274,8 +264,4 @@ export class Apps {
     this.#changed = done.catch(() => {})
     return done
   }
-}
-
-function isSame(hash: string, stored: string | null): boolean {
-  return timingSafeEqual(Buffer.from(hash), Buffer.from((stored ?? '').padEnd(hash.length))) && stored !== null
 }

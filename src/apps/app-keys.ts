@@ -1,0 +1,54 @@
+import { timingSafeEqual } from 'node:crypto'
+import { hashOf } from '../accounts/hash.js'
+import type { Clock } from '../presence/clock.js'
+import type { AppId, AppStore } from './app.js'
+import { KEY_BYTES } from './app-secrets.js'
+
+const GRACE_MS = 3_600_000
+// Longer is none of ours, and need not be hashed.
+const MAX_KEY = 4 * KEY_BYTES
+
+/** What apps show themselves to us with; only hashes are kept. */
+export class AppKeys {
+  readonly #store: Pick<AppStore, 'keys' | 'saveKeys'>
+  readonly #clock: Clock
+  readonly #random: (bytes: number) => Buffer
+
+  constructor(store: Pick<AppStore, 'keys' | 'saveKeys'>, clock: Clock, random: (bytes: number) => Buffer) {
+    this.#store = store
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** A new one: 1,024 characters, to be shown once. None of those before works any more. */
+  async issue(appid: AppId): Promise<string> {
+    const key = this.#newKey()
+    await this.#store.saveKeys(appid, { key: hashOf(key), old: null, oldUntil: null })
+    return key
+  }
+
+  /** A new one; the one before works for another hour. */
+  async rotate(appid: AppId): Promise<string> {
+    const key = this.#newKey()
+    const { key: old } = await this.#store.keys(appid)
+    await this.#store.saveKeys(appid, { key: hashOf(key), old, oldUntil: this.#clock.now() + GRACE_MS })
+    return key
+  }
+
+  /** In the same time, whatever is wrong. */
+  async admits(appid: AppId, key: string): Promise<boolean> {
+    const { key: current, old, oldUntil } = await this.#store.keys(appid)
+    const hash = hashOf(key.slice(0, MAX_KEY))
+    const isCurrent = isSame(hash, current)
+    const isOld = isSame(hash, oldUntil !== null && this.#clock.now() < oldUntil ? old : null)
+    return isCurrent || isOld
+  }
+
+  #newKey(): string {
+    return this.#random(KEY_BYTES).toString('base64url')
+  }
+}
+
+function isSame(hash: string, stored: string | null): boolean {
+  return timingSafeEqual(Buffer.from(hash), Buffer.from((stored ?? '').padEnd(hash.length))) && stored !== null
+}
