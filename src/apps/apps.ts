@@ -218,6 +218,16 @@ export class Apps {
     await this.#inTurn(() => this.#store.remove(app.appid))
   }
 
+  /** Takes her out of all of them; those of which she was the last member go. */
+  forgetMember(user: BareJid): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const { appid, members } of await this.#store.ofMember(user)) {
+        if (members.length === 1) await this.#store.remove(appid)
+        else await this.#store.removeMember(appid, user)
+      }
+    })
+  }
+
   async icon(appid: string): Promise<AppIcon | null> {
     return this.#store.icon(appid as AppId)
   }

@@ -576,6 +576,16 @@ describe('Applications', () => {
       assert.deepEqual((await apps.find(app.appid))?.members, [bob])
     })
 
+    it('are without a member who is forgotten, and gone where she was the last', async () => {
+      const shared = await register()
+      await apps.addMember(shared, bob)
+      await register()
+      await apps.forgetMember(alice)
+      assert.deepEqual(await apps.of(alice), [])
+      assert.deepEqual(await apps.of(bob), [{ ...shared, members: [bob] }])
+      assert.equal(database.prepare('SELECT count(*) FROM app').pluck().get(), 1)
+    })
+
     it('have a bounded number of members', async () => {
       const app = await register()
       for (let n = 2; n <= APP_LIMITS.members; n++) await apps.addMember(app, jid(`u${n}@h`))

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import Router from '@koa/router'
 import { parse } from 'yaml'
 import { RosterTokens } from '../../src/http/roster-tokens.js'
+import { appIconRoute } from '../../src/http/routes/app-icons.js'
+import { appRoutes } from '../../src/http/routes/apps.js'
 import { rosterRoutes } from '../../src/http/routes/rosters.js'
 import { sessionRoutes } from '../../src/http/routes/sessions.js'
 import { signInRoutes } from '../../src/http/routes/sign-in.js'
@@ -36,6 +38,8 @@ describe('docs/openapi.yaml', () => {
     signInRoutes(router, { requests: none, signIn: none, visitors: none, domains: none })
     sessionRoutes(router, { sessions: none, visitors: none })
     tokenRoutes(router, { tokens: none, visitors: none })
+    appRoutes(router, { apps: none, visitors: none, publicUrl: '' })
+    appIconRoute(router, none)
     const routes = router.stack.flatMap(({ methods, path }) =>
       methods
         .filter((method) => method !== 'HEAD')
