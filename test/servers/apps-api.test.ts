@@ -25,12 +25,12 @@ describe('Applications by API', function () {
 
   before(async () => {
     site = await AppSite.start()
-    const [port = 0] = await freePorts(1)
+    const [port = 0, nobodysPort = 0] = await freePorts(2)
     publicUrl = `http://localhost:${port}`
     gateway = await GatewayProcess.prepare({
       config: {
         http: { port, publicUrl },
-        xmpp: { secret: 'x', service: 'xmpp://127.0.0.1:1' },
+        xmpp: { secret: 'x', service: `xmpp://127.0.0.1:${nobodysPort}` },
         outbound: { allowPrivate: ['127.0.0.0/8'] },
       },
     })
