@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Forgotten } from './accounts/forgotten.js'
 import { ComponentSide } from './component-side.js'
 import { type Config, controlSocket } from './config.js'
 import { GatewayControl } from './gateway-control.js'
@@ -107,6 +108,8 @@ export class Gateway {
       recovered: (mended) => log.info({ ...(mended && { mended }) }, 'storing works again'),
     })
     this.#opened.push(() => storage.close())
+
+    const forgotten = await Forgotten.load(storage.forgotten, storage.secret('forgotten', randomBytes))
 
     // Presence
     const domains = new Domains([...config.domains.values()].map(({ written }) => written))
@@ -243,6 +246,7 @@ export class Gateway {
       link,
       clock,
       log,
+      forgotten,
       random: randomBytes,
     })
     this.#opened.push(() => web.stop())

@@ -1,9 +1,12 @@
 import type Router from '@koa/router'
+import type { Forgotten } from './accounts/forgotten.js'
 import { PersonalTokens } from './accounts/personal-tokens.js'
 import { Sessions } from './accounts/sessions.js'
 import { SignIn } from './accounts/sign-in.js'
 import { SignInRequests } from './accounts/sign-in-requests.js'
 import { Apps } from './apps/apps.js'
+import { Grants } from './apps/grants.js'
+import { PresenceTokens } from './apps/presence-tokens.js'
 import type { Config } from './config.js'
 import { OutboundClient } from './http/outbound-client.js'
 import { appIconRoute } from './http/routes/app-icons.js'
@@ -34,6 +37,7 @@ export interface WebSideParts {
   readonly link: Link
   readonly clock: Clock
   readonly log: Log
+  readonly forgotten: Forgotten
   readonly random: (bytes: number) => Buffer
 }
 
@@ -43,10 +47,11 @@ export class WebSide {
   /** For koa. */
   readonly routes: readonly ((router: Router) => void)[]
   readonly #messages: SignInMessages
+  readonly grants: Grants
   readonly #outbound: OutboundClient
   readonly #signIn: SignIn
 
-  constructor({ config, storage, domains, contacts, link, clock, random }: WebSideParts) {
+  constructor({ config, storage, domains, contacts, link, clock, random, forgotten }: WebSideParts) {
     const { publicUrl, trustProxy } = config.http
 
     // Accounts
@@ -67,6 +72,17 @@ export class WebSide {
     this.#outbound = new OutboundClient(config.outbound.allowPrivate, clock)
     const appsSecret = storage.secret('apps', random)
     this.apps = new Apps({ store: storage.apps, outbound: this.#outbound, clock, random, secret: appsSecret })
+
+    const presenceTokens = new PresenceTokens(publicUrl, storage.secret('presence tokens', random), clock)
+    this.grants = new Grants({
+      store: storage.grants,
+      apps: this.apps,
+      outbound: this.#outbound,
+      tokens: presenceTokens,
+      forgotten,
+      clock,
+      random,
+    })
 
     this.routes = [
       (router) => signInRoutes(router, { requests, signIn: this.#signIn, visitors, domains }),

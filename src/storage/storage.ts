@@ -1,7 +1,9 @@
 import { basename } from 'node:path'
+import type { ForgottenStore } from '../accounts/forgotten.js'
 import type { PersonalTokenStore } from '../accounts/personal-token.js'
 import type { SessionStore } from '../accounts/session.js'
 import type { AppStore } from '../apps/app.js'
+import type { GrantStore } from '../apps/grant.js'
 import { timeInName } from '../ops/time-in-name.js'
 import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'
@@ -15,6 +17,8 @@ import { DatabasePlace } from './database-place.js'
 import { Salvage } from './salvage.js'
 import { secret } from './secrets.js'
 import { SqliteAppStore } from './sqlite-app-store.js'
+import { SqliteForgottenStore } from './sqlite-forgotten-store.js'
+import { SqliteGrantStore } from './sqlite-grant-store.js'
 import { SqlitePersonalTokenStore } from './sqlite-personal-token-store.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
 import { SqlitePublicationStore } from './sqlite-publication-store.js'
@@ -97,6 +101,8 @@ export class Storage {
     save: (token, hash) => this.#run(({ personalTokens }) => personalTokens.save(token, hash)),
     remove: (user, id) => this.#run(({ personalTokens }) => personalTokens.remove(user, id)),
   }
+  readonly grants: GrantStore = this.#each(({ grants }) => grants)
+  readonly forgotten: ForgottenStore = this.#each(({ forgotten }) => forgotten)
   readonly #directory: string
   readonly #observer: StorageObserver
   readonly #secrets = new Map<string, Buffer>()
@@ -254,6 +260,8 @@ interface OpenDatabase {
   readonly apps: SqliteAppStore
   readonly sessions: SessionStore
   readonly personalTokens: PersonalTokenStore
+  readonly grants: SqliteGrantStore
+  readonly forgotten: SqliteForgottenStore
 }
 
 function open(directory: string): OpenDatabase {
@@ -270,6 +278,8 @@ function open(directory: string): OpenDatabase {
     apps: new SqliteAppStore(database),
     sessions: new SqliteSessionStore(database),
     personalTokens: new SqlitePersonalTokenStore(database),
+    grants: new SqliteGrantStore(database),
+    forgotten: new SqliteForgottenStore(database),
   }
 }
 

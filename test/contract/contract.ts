@@ -27,6 +27,7 @@ export class WritingProcess {
       | 'sessions'
       | 'tokens'
       | 'apps'
+      | 'grants'
       | 'everything'
       | 'lock',
     from = 1,

@@ -5,6 +5,7 @@ import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { DirectoryLock } from '../../src/storage/directory-lock.js'
 import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
+import { SqliteGrantStore } from '../../src/storage/sqlite-grant-store.js'
 import { SqlitePersonalTokenStore } from '../../src/storage/sqlite-personal-token-store.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
@@ -40,6 +41,7 @@ if (what === 'lock') {
   const sessions = new SqliteSessionStore(database)
   const tokens = new SqlitePersonalTokenStore(database)
   const apps = new SqliteAppStore(database)
+  const grants = new SqliteGrantStore(database)
   const subscriptions = new SqliteSubscriptionStore(database)
   for (let n = Number(from); ; n++) {
     const user = jid(`u${n}@example.org`)
@@ -71,6 +73,11 @@ if (what === 'lock') {
       await apps.saveIcon(app.appid, { type: 'image/png', image: Buffer.alloc(100) })
       if (n % 3 === 2) await apps.save({ ...app, name: 'renamed' })
       if (n % 3 === 0) await apps.remove(app.appid)
+    } else if (what === 'grants') {
+      // Every second one is taken back, and must not come back.
+      const grant = { user, appid: 'app_x' as AppId, scope: ['status'], paused: false, grantedAt: n } as const
+      await grants.save({ ...grant, uid: `UID${n}` })
+      if (n % 2 === 0) await grants.remove(user, grant.appid)
     } else if (what === 'choices') {
       await publications.saveChoice(user, 'details')
     } else {

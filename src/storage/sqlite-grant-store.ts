@@ -1,0 +1,74 @@
+import type { AppId, Scope } from '../apps/app.js'
+import type { Grant, GrantStore } from '../apps/grant.js'
+import type { BareJid } from '../presence/jid.js'
+import { type Database, durably } from './database.js'
+
+interface Row {
+  readonly user: BareJid
+  readonly appid: AppId
+  readonly uid: string
+  /** Separated by spaces. */
+  readonly scope: string
+  readonly paused: number
+  readonly granted_at: number
+}
+
+export class SqliteGrantStore implements GrantStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async find(user: BareJid, appid: AppId): Promise<Grant | null> {
+    return this.#select('user = ? AND appid = ?', user, appid)[0] ?? null
+  }
+
+  async byUid(uid: string): Promise<Grant | null> {
+    return this.#select('uid = ?', uid)[0] ?? null
+  }
+
+  async ofUser(user: BareJid): Promise<readonly Grant[]> {
+    return this.#select('user = ? ORDER BY granted_at, appid', user)
+  }
+
+  async ofApp(appid: AppId, after: BareJid | '', limit: number): Promise<readonly Grant[]> {
+    return this.#select('appid = ? AND user > ? ORDER BY user LIMIT ?', appid, after, limit)
+  }
+
+  async countOfApp(appid: AppId): Promise<number> {
+    const count = this.#database.prepare<[string], number>('SELECT count(*) FROM app_grant WHERE appid = ?').pluck()
+    return count.get(appid) ?? 0
+  }
+
+  async save({ user, appid, uid, scope, paused, grantedAt }: Grant): Promise<void> {
+    durably(this.#database, () => {
+      this.#database
+        .prepare(
+          `INSERT INTO app_grant (user, appid, uid, scope, paused, granted_at) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (user, appid) DO UPDATE SET
+             uid = excluded.uid, scope = excluded.scope, paused = excluded.paused, granted_at = excluded.granted_at`,
+        )
+        .run(user, appid, uid, scope.join(' '), paused ? 1 : 0, grantedAt)
+    })
+  }
+
+  async remove(user: BareJid, appid: AppId): Promise<boolean> {
+    return durably(this.#database, () => {
+      const remove = this.#database.prepare('DELETE FROM app_grant WHERE user = ? AND appid = ?')
+      return remove.run(user, appid).changes > 0
+    })
+  }
+
+  #select(where: string, ...values: unknown[]): Grant[] {
+    const rows = this.#database.prepare<unknown[], Row>(`SELECT * FROM app_grant WHERE ${where}`).all(...values)
+    return rows.map(({ user, appid, uid, scope, paused, granted_at }) => ({
+      user,
+      appid,
+      uid,
+      scope: scope.split(' ') as Scope[],
+      paused: paused === 1,
+      grantedAt: granted_at,
+    }))
+  }
+}
