@@ -1,8 +1,10 @@
+import type { AccountSources } from './apps/accounts.js'
 import type { Config } from './config.js'
 import type { SideReport } from './gateway-control.js'
 import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
 import type { Domains } from './presence/domains.js'
+import type { BareJid } from './presence/jid.js'
 import type { PresenceBoard } from './presence/presence-board.js'
 import { VERSION } from './version.js'
 import { AccountLink } from './xmpp/account-link.js'
@@ -12,6 +14,7 @@ import { AccountRouter, type AccountRouterParts } from './xmpp/account-router.js
 import type { LinkObserver, Randomness } from './xmpp/guarded-link.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
 import type { StanzaCounter } from './xmpp/stanza-router.js'
+import { presence } from './xmpp/stanzas.js'
 import { streamBounds } from './xmpp/xml-stream-reader.js'
 
 export interface AccountSideParts {
@@ -27,12 +30,13 @@ export interface AccountSideParts {
 }
 
 /** The XMPP side of a gateway that is a plain account: whom its roster lets it see. */
-export class AccountSide {
+export class AccountSide implements AccountSources {
   readonly link: AccountLink
   /** Whom it sees, its roster says, and nothing else. */
   readonly subscriptions = null
   readonly roster: AccountRoster
   readonly router: AccountRouter
+  readonly #reconciler: AccountReconciler
 
   constructor({ config, board, domains, clock, random, log, observer, counter, heard }: AccountSideParts) {
     const { service, jid, password, verifyEvery } = config.xmpp
@@ -58,6 +62,7 @@ export class AccountSide {
         rosterMissing: (why) => log.warn({ why }, 'the server does not give the roster; nobody is seen'),
       },
     )
+    this.#reconciler = reconciler
     const startedAt = clock.now()
     const uptime = () => Math.floor((clock.now() - startedAt) / 1000)
     const discovery = new ServiceDiscovery(this.link, null, VERSION, uptime)
@@ -67,6 +72,21 @@ export class AccountSide {
 
   /** In whose roster an account is, does not matter. */
   rostered(): void {}
+
+  mayExpect(user: BareJid): boolean {
+    return this.roster.has(user)
+  }
+
+  forget(user: BareJid): void {
+    if (!this.roster.mayWatch(user)) return
+    this.link.send(presence(this.roster.address(user), 'unsubscribe'))
+    this.link.send(presence(this.roster.address(user), 'unsubscribed'))
+  }
+
+  lookUp(user: BareJid): void {
+    if (this.roster.has(user)) this.#reconciler.granted(user)
+    else this.roster.ask(user).catch(() => {})
+  }
 
   async report(): Promise<SideReport> {
     return { account: { encrypted: this.link.secured, ...this.roster.count() }, domains: [], ejabberdApi: null }

@@ -1,3 +1,5 @@
+import type { Forgotten } from './accounts/forgotten.js'
+import type { AccountSources } from './apps/accounts.js'
 import type { Config } from './config.js'
 import type { DomainReport, SideReport } from './gateway-control.js'
 import type { Log } from './ops/log.js'
@@ -33,6 +35,7 @@ export interface ComponentSideParts {
   readonly domains: Domains
   readonly subscribers: Subscriptions
   readonly rosterSide: RosterSide
+  readonly forgotten: Pick<Forgotten, 'has'>
   readonly clock: Clock
   readonly random: Randomness
   readonly log: Log
@@ -42,7 +45,7 @@ export interface ComponentSideParts {
 }
 
 /** The XMPP side of a gateway that is a component: every source of presence that its server and its users open to it. */
-export class ComponentSide {
+export class ComponentSide implements AccountSources {
   readonly link: ComponentLink
   readonly router: StanzaRouter
   readonly subscriptions: SubscriptionSource
@@ -60,6 +63,7 @@ export class ComponentSide {
   constructor(parts: ComponentSideParts) {
     this.#parts = parts
     const { config, board, domains, subscribers, rosterSide, clock, random, observer, counter, heard } = parts
+    const refuses = (user: BareJid) => parts.forgotten.has(user)
     const { xmpp, limits } = config
     const { service, domain, secret } = xmpp
     const sources = new Set<string>(xmpp.sources)
@@ -81,7 +85,16 @@ export class ComponentSide {
       },
       unsaved: () => this.#saveLater(),
     }
-    const subscriptions = new SubscriptionSource(this.link, card, clock, domains, subscribers, consent, sources)
+    const subscriptions = new SubscriptionSource(
+      this.link,
+      card,
+      clock,
+      domains,
+      subscribers,
+      consent,
+      sources,
+      refuses,
+    )
     const api = xmpp.ejabberdApi ? new EjabberdHttpApi(xmpp.ejabberdApi, limits.text) : null
     if (api) this.#apiFault = null
     const reconciler = new Reconciler(
@@ -118,6 +131,24 @@ export class ComponentSide {
   rostered(user: BareJid): void {
     this.subscriptions.rostered(user)
     this.#logins.given(user)
+  }
+
+  mayExpect(user: BareJid): boolean {
+    return !this.#parts.subscribers.hasRefused(user)
+  }
+
+  forget(user: BareJid): void {
+    this.subscriptions.forget(user)
+  }
+
+  lookUp(user: BareJid): void {
+    const { config, rosterSide } = this.#parts
+    const domain = domainOf(user)
+    this.#reconciler.lookUp(user, domain)
+    // What fails is tried on, and said in the log, there.
+    rosterSide.refresh(domain, [user]).catch(() => {})
+    if (this.#privileged.has(domain) || !config.xmpp.sources.includes('subscription')) return
+    this.subscriptions.ask(user).catch(() => this.#saveLater())
   }
 
   async report(): Promise<SideReport> {

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { Forgotten } from './accounts/forgotten.js'
 import { ControlFault, type ControlHandler } from './ops/control-server.js'
 import type { Domains } from './presence/domains.js'
 import { type BareJid, domainOf, parseUserInput } from './presence/jid.js'
@@ -65,6 +66,7 @@ export interface ControlParts {
   readonly link: Link
   /** Those of a component; null: it is an account. */
   readonly subscriptions: SubscriptionSource | null
+  readonly forgotten: Pick<Forgotten, 'has'>
   /** That of an account; null: it is a component. */
   readonly account: AccountRoster | null
   readonly report: () => Promise<GatewayReport>
@@ -89,10 +91,10 @@ export class GatewayControl implements ControlHandler {
     switch (command) {
       case 'publish': {
         const { jid, choice } = parse(PUBLISH, body)
-        return this.#publish(this.#user(jid), choice)
+        return this.#publish(this.#kept(this.#user(jid)), choice)
       }
       case 'subscribe':
-        return this.#subscribe(this.#contact(parse(SUBSCRIBE, body).jid))
+        return this.#subscribe(this.#kept(this.#contact(parse(SUBSCRIBE, body).jid)))
       case 'unsubscribe':
         return this.#unsubscribe(this.#contact(parse(SUBSCRIBE, body).jid))
       case 'report':
@@ -145,6 +147,12 @@ export class GatewayControl implements ControlHandler {
       throw new ControlFault('only an account has a roster; whom a component sees, she takes it back herself')
     const address = this.#address(jid)
     return { jid: address, removed: await taken(account.remove(jid)) }
+  }
+
+  /** Whoever had everything deleted decides herself when something is kept again. */
+  #kept(user: BareJid): BareJid {
+    if (!this.#parts.forgotten.has(user)) return user
+    throw new ControlFault(`${user} had everything deleted that is kept of her; that ends when she signs in again`)
   }
 
   #address(user: BareJid): string {

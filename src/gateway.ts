@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Forgotten } from './accounts/forgotten.js'
+import { PublicLinks } from './accounts/public-links.js'
 import { ComponentSide } from './component-side.js'
 import { type Config, controlSocket } from './config.js'
 import { GatewayControl } from './gateway-control.js'
@@ -109,20 +110,20 @@ export class Gateway {
     })
     this.#opened.push(() => storage.close())
 
-    const forgotten = await Forgotten.load(storage.forgotten, storage.secret('forgotten', randomBytes))
-
     // Presence
     const domains = new Domains([...config.domains.values()].map(({ written }) => written))
     const publishing = new Map([...config.domains].map(([name, { publish }]) => [name, publish]))
     const publications = await Publications.load(publishing, storage.publications)
+    const links = await PublicLinks.load(storage.publicLinks, randomBytes)
+    const forgotten = await Forgotten.load(storage.forgotten, storage.secret('forgotten', randomBytes))
     const subscribers = await Subscriptions.load(storage.subscriptions)
     const boardLimits = { resources: limits.resources, staleAfterMs: xmpp.staleAfter }
     let knownUntil = await storage.presences.knownUntil()
-    const board = new PresenceBoard(clock, boardLimits, knownUntil)
+    const board = new PresenceBoard(clock, boardLimits, knownUntil, (user) => forgotten.has(user))
     const writer = new PresenceWriter(board, storage.presences, clock)
     await writer.load((domain) => isAccount || domains.has(domain))
-    // Known, though perhaps never seen: who chose for herself, and who let us see her; never who took that back.
-    const chosen = [...publications.chosen().keys()].filter((user) => !subscribers.hasRefused(user))
+    // Known, though perhaps never seen: who decided who sees her, and who let us see her; never who took that back.
+    const chosen = [...publications.chosen().keys(), ...links.users()].filter((user) => !subscribers.hasRefused(user))
     const granted = [...subscribers.all()].flatMap(([user, { consent }]) => (consent === 'granted' ? [user] : []))
     // Whom an account knows, its roster says.
     const expected = isAccount ? [] : [...chosen, ...granted]
@@ -189,7 +190,9 @@ export class Gateway {
     this.#opened.push(() => subscribers.saveUnsaved())
     // The client library takes 10 MB, which a component has no use for.
     const { AccountSide } = isAccount ? await import('./account-side.js') : { AccountSide: null }
-    const xmppSide = AccountSide ? new AccountSide(side) : new ComponentSide({ ...side, subscribers, rosterSide })
+    const xmppSide = AccountSide
+      ? new AccountSide(side)
+      : new ComponentSide({ ...side, subscribers, rosterSide, forgotten })
     const { link, subscriptions } = xmppSide
     const router: LinkHandler = xmppSide.router
 
@@ -219,7 +222,7 @@ export class Gateway {
     // HTTP
     const etagKey = storage.secret('etag', randomBytes)
     const counter = { answered: (code: number) => metrics.statusAnswers.add(code) }
-    const view = new PublicView(board, domains, publications)
+    const view = new PublicView(board, domains, publications, links)
     const status = new StatusEndpoint(view, clock, etagKey, counter)
     const tokens = new RosterTokens(config.roster.tokens)
     const served = rosterSide.served((user) => xmppSide.rostered(user), failed)
@@ -247,6 +250,8 @@ export class Gateway {
       clock,
       log,
       forgotten,
+      links,
+      sources: xmppSide,
       random: randomBytes,
     })
     this.#opened.push(() => web.stop())
@@ -275,6 +280,7 @@ export class Gateway {
         link,
         subscriptions,
         account: xmppSide.roster,
+        forgotten,
         sources: new Set(xmpp.sources),
         rosters: new RosterControl(rosterParts),
         flush: async () => {

@@ -1,9 +1,11 @@
 import type Router from '@koa/router'
 import type { Forgotten } from './accounts/forgotten.js'
 import { PersonalTokens } from './accounts/personal-tokens.js'
+import type { PublicLinks } from './accounts/public-links.js'
 import { Sessions } from './accounts/sessions.js'
 import { SignIn } from './accounts/sign-in.js'
 import { SignInRequests } from './accounts/sign-in-requests.js'
+import { type AccountSources, Accounts } from './apps/accounts.js'
 import { Apps } from './apps/apps.js'
 import { Grants } from './apps/grants.js'
 import { PresenceTokens } from './apps/presence-tokens.js'
@@ -11,6 +13,8 @@ import type { Config } from './config.js'
 import { OutboundClient } from './http/outbound-client.js'
 import { appIconRoute } from './http/routes/app-icons.js'
 import { appRoutes } from './http/routes/apps.js'
+import { jwksRoute } from './http/routes/jwks.js'
+import { meRoutes } from './http/routes/me.js'
 import { sessionRoutes } from './http/routes/sessions.js'
 import { signInRoutes } from './http/routes/sign-in.js'
 import { tokenRoutes } from './http/routes/tokens.js'
@@ -38,11 +42,14 @@ export interface WebSideParts {
   readonly clock: Clock
   readonly log: Log
   readonly forgotten: Forgotten
+  readonly links: PublicLinks
+  readonly sources: AccountSources
   readonly random: (bytes: number) => Buffer
 }
 
 /** What users and developers do on the web: signing in, applications, grants, their accounts; as pages and as `/api`. */
 export class WebSide {
+  readonly accounts: Accounts
   readonly apps: Apps
   /** For koa. */
   readonly routes: readonly ((router: Router) => void)[]
@@ -51,7 +58,9 @@ export class WebSide {
   readonly #outbound: OutboundClient
   readonly #signIn: SignIn
 
-  constructor({ config, storage, domains, contacts, link, clock, random, forgotten }: WebSideParts) {
+  constructor(parts: WebSideParts) {
+    const { config, storage, board, domains, contacts, publications, link, clock, random } = parts
+    const { forgotten, links, sources } = parts
     const { publicUrl, trustProxy } = config.http
 
     // Accounts
@@ -63,7 +72,7 @@ export class WebSide {
     })
     this.#signIn = new SignIn(this.#messages, clock, random)
     const requests = new SignInRequests(this.#signIn, () => link.online, random)
-    const sessions = new Sessions(storage.sessions, clock, random)
+    const sessions = new Sessions(storage.sessions, clock, random, (user) => this.accounts.signedIn(user))
     const tokens = new PersonalTokens(storage.personalTokens, clock, random)
     const secret = storage.secret('csrf', random)
     const visitors = new Visitors(sessions, tokens, { publicUrl, trustProxy, secret })
@@ -84,12 +93,26 @@ export class WebSide {
       random,
     })
 
+    this.accounts = new Accounts({
+      store: storage.accounts,
+      forgotten,
+      links,
+      publications,
+      board,
+      domains,
+      grants: this.grants,
+      sources,
+    })
+
     this.routes = [
       (router) => signInRoutes(router, { requests, signIn: this.#signIn, visitors, domains }),
       (router) => sessionRoutes(router, { sessions, visitors }),
       (router) => tokenRoutes(router, { tokens, visitors }),
       (router) => appRoutes(router, { apps: this.apps, visitors, publicUrl }),
       (router) => appIconRoute(router, this.apps),
+      (router) => jwksRoute(router, presenceTokens),
+      (router) =>
+        meRoutes(router, { accounts: this.accounts, grants: this.grants, visitors, domains, clock, publicUrl }),
     ]
   }
 

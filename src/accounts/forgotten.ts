@@ -42,8 +42,10 @@ export class Forgotten {
     return createHmac('sha256', this.#secret).update(user).digest('base64url')
   }
 
-  /** It is stored already. */
-  add(hash: string): void {
+  /** In memory, for whoever stores it; returns what takes it back where that fails. */
+  add(user: BareJid): () => void {
+    const hash = this.hash(user)
     this.#hashes.add(hash)
+    return () => this.#hashes.delete(hash)
   }
 }

@@ -15,18 +15,27 @@ export class Sessions {
   readonly #store: SessionStore
   readonly #clock: Clock
   readonly #random: (bytes: number) => Buffer
+  readonly #signedIn: (user: BareJid) => Promise<void>
   #sweptAt = Number.NEGATIVE_INFINITY
 
-  constructor(store: SessionStore, clock: Clock, random: (bytes: number) => Buffer) {
+  /** `signedIn`: is waited for before a session begins. */
+  constructor(
+    store: SessionStore,
+    clock: Clock,
+    random: (bytes: number) => Buffer,
+    signedIn: (user: BareJid) => Promise<void> = async () => {},
+  ) {
     this.#store = store
     this.#clock = clock
     this.#random = random
+    this.#signedIn = signedIn
   }
 
   /** Returns what the cookie is to hold. */
   async begin(user: BareJid, from: Pick<Session, 'browser' | 'address'>): Promise<string> {
     const now = this.#clock.now()
     await this.#sweep()
+    await this.#signedIn(user)
     const byUse = [...(await this.#store.ofUser(user))].sort((a, b) => a.usedAt - b.usedAt)
     for (const { id } of byUse.slice(0, Math.max(0, byUse.length + 1 - MOST))) await this.#store.remove(id)
     const token = this.#random(32).toString('base64url')

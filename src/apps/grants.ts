@@ -149,10 +149,15 @@ export class Grants {
     return this.#inTurn(async () => {
       const before = await this.#parts.store.find(user, appid)
       if (!before) return false
-      await this.#parts.store.remove(user, appid)
+      if (!(await this.#parts.store.remove(user, appid))) return false
       this.#tell({ before, after: null })
       return true
     })
+  }
+
+  /** They went with her account, and are gone from the store already. */
+  gone(grants: readonly Grant[]): void {
+    for (const before of grants) this.#tell({ before, after: null })
   }
 
   #edit(user: BareJid, appid: AppId, edit: (before: Grant | null) => Promise<Grant | null>): Promise<Grant | null> {

@@ -5,7 +5,7 @@ import { negotiate } from './accept.js'
 import { PATIENCE_MS } from './patience.js'
 import type { PublicView } from './public-view.js'
 import { CONTENT_TYPES, type PublishedPresence, render, renderFault, type StatusFault } from './status-rendering.js'
-import { parseStatusTarget, type StatusFormat } from './status-url.js'
+import { parseStatusTarget, type StatusFormat, type StatusTarget } from './status-url.js'
 
 export const STATUS_PATH = '/xmpp/status'
 
@@ -70,10 +70,10 @@ export class StatusEndpoint {
     const format = target.suffix ?? negotiate(request.headers.accept)
     const head = request.method === 'HEAD'
     if (target.kind === 'malformed') return this.#fault(response, 400, 'jid-malformed', format, head)
-    const presence = target.kind === 'user' ? this.#view.of(target.jid, target.domain) : null
+    const presence = this.#presence(target)
     if (!presence) return this.#fault(response, 404, 'item-not-found', format, head)
     if (presence.show === 'unknown') return this.#unknown(response, presence, format, head)
-    const etag = this.#etag(presence, format)
+    const etag = this.#etag(target.kind === 'link' ? target.token : presence.jid, presence, format)
     const own = ['ETag', etag, 'Presence-Freshness', presence.freshness]
     if (matches(request.headers['if-none-match'], etag)) {
       this.#counter.answered(304)
@@ -81,6 +81,11 @@ export class StatusEndpoint {
       return
     }
     this.#send(response, 200, own, format, render(presence, format, this.#clock.now()), head)
+  }
+
+  #presence(target: StatusTarget): PublishedPresence | null {
+    if (target.kind === 'user') return this.#view.of(target.jid, target.domain)
+    return target.kind === 'link' ? this.#view.ofLink(target.token) : null
   }
 
   #unknown(response: ServerResponse, presence: PublishedPresence, format: StatusFormat, head: boolean): void {
@@ -125,8 +130,8 @@ export class StatusEndpoint {
   }
 
   /** Weak (RFC 9110 §8.8.1): two answers with the same one may differ in their seconds. Keyed, so that it tells nothing. */
-  #etag({ jid, show, text, since, freshness }: PublishedPresence, format: StatusFormat): string {
-    const state = `${this.#etagKey}\n${jid}\n${show}\n${since}\n${freshness}\n${format}\n${text}`
+  #etag(name: string | null, { show, text, since, freshness }: PublishedPresence, format: StatusFormat): string {
+    const state = `${this.#etagKey}\n${name}\n${show}\n${since}\n${freshness}\n${format}\n${text}`
     return `W/"${hash('sha256', state, 'base64url').slice(0, 22)}"`
   }
 }

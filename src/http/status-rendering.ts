@@ -10,11 +10,11 @@ export const CONTENT_TYPES: Readonly<Record<StatusFormat, string>> = {
 
 /** A user's presence as anonymous readers may have it. */
 export interface PublishedPresence extends UserPresence {
-  /** As people write it. */
-  readonly jid: string
+  /** As people write it; null: who asks is not told. */
+  readonly jid: string | null
 }
 
-export function publish(jid: string, presence: UserPresence, publication: Publication): PublishedPresence {
+export function publish(jid: string | null, presence: UserPresence, publication: Publication): PublishedPresence {
   const { show, since, freshness } = presence
   return { jid, show, since, freshness, text: publication === 'details' ? presence.text : null }
 }
@@ -50,11 +50,15 @@ function presenceXml({ jid, show, text, since }: PublishedPresence, now: number)
   const shown = show === 'offline' || show === 'online' ? '' : `<show>${show}</show>`
   const status = text === null ? '' : `<status>${escapeXml(text)}</status>`
   const last = since === null ? '' : `<query xmlns="jabber:iq:last" seconds="${secondsSince(since, now)}"/>`
-  return `<presence xmlns="jabber:client" from="${escapeXml(jid)}"${type}>${shown}${status}${last}</presence>`
+  return `<presence xmlns="jabber:client"${from(jid)}${type}>${shown}${status}${last}</presence>`
 }
 
-function unknownXml(jid: string): string {
-  return `<presence xmlns="jabber:client" from="${escapeXml(jid)}" type="error">${stanzaError('wait', 'remote-server-timeout')}</presence>`
+function unknownXml(jid: string | null): string {
+  return `<presence xmlns="jabber:client"${from(jid)} type="error">${stanzaError('wait', 'remote-server-timeout')}</presence>`
+}
+
+function from(jid: string | null): string {
+  return jid === null ? '' : ` from="${escapeXml(jid)}"`
 }
 
 export type StatusFault = 'item-not-found' | 'jid-malformed'

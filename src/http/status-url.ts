@@ -5,6 +5,8 @@ export type StatusFormat = 'xml' | 'json' | 'txt'
 
 export type StatusTarget =
   | { readonly kind: 'user'; readonly jid: BareJid; readonly domain: string; readonly suffix: StatusFormat | null }
+  /** A user's own link (see PublicLinks). */
+  | { readonly kind: 'link'; readonly token: string; readonly suffix: StatusFormat | null }
   /** Nobody can be found under it. */
   | { readonly kind: 'nobody'; readonly suffix: StatusFormat | null }
   | { readonly kind: 'malformed'; readonly suffix: StatusFormat | null }
@@ -24,9 +26,9 @@ export function parseStatusTarget(encoded: string, domains: Domains): StatusTarg
   // Also first: a served domain may end like a suffix. a@host.txt is a JID where host.txt is served.
   if (whole.fault === undefined && domains.has(whole.domain)) return target(whole, null)
   const suffix = (SUFFIX.exec(text)?.[1] ?? null) as StatusFormat | null
-  // A public link; none is given out that does not answer.
-  if (/^~[^/@]+$/.test(text)) return { kind: 'nobody', suffix }
-  return target(suffix === null ? whole : parseUserInput(text.slice(0, -suffix.length - 1)), suffix)
+  const name = suffix === null ? text : text.slice(0, -suffix.length - 1)
+  if (/^~[^/@]+$/.test(text)) return { kind: 'link', token: name.slice(1), suffix }
+  return target(suffix === null ? whole : parseUserInput(name), suffix)
 }
 
 function target(parsed: ParsedJid, suffix: StatusFormat | null): StatusTarget {

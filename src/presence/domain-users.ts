@@ -14,6 +14,8 @@ export class DomainUsers {
   covered: Mark = NEVER
   /** Such a proof is on its way: until it is there nobody is live. */
   proofDue = false
+  /** Who was not listened to until a mark: no proof that began before it speaks of her. Until something is heard of her. */
+  readonly unproven = new Map<BareJid, Mark>()
 
   constructor(name: string, eras: Eras) {
     this.name = name
@@ -22,13 +24,14 @@ export class DomainUsers {
   }
 
   freshnessOf(user: User): Freshness {
+    if (this.unproven.size > 0 && this.unproven.has(user.jid)) return 'unknown'
     const freshness = this.eras.freshness(Math.max(user.covered, this.covered))
     return freshness === 'live' && this.proofDue && !this.eras.isPresent(this.covered) ? 'stale' : freshness
   }
 
   /** Adds them to `counts`; reads every user unless all of them are covered at once. */
   countFreshness(counts: Record<Freshness, number>): void {
-    if (this.eras.isPresent(this.covered)) counts.live += this.users.size
+    if (this.eras.isPresent(this.covered) && this.unproven.size === 0) counts.live += this.users.size
     else for (const user of this.users.values()) counts[this.freshnessOf(user)]++
   }
 }

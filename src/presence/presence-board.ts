@@ -28,6 +28,8 @@ const SWEEP_SLICE = 2000
 export class PresenceBoard {
   readonly #clock: Clock
   readonly #limits: BoardLimits
+  /** Who is never put on it. */
+  readonly #refuses: (user: BareJid) => boolean
   /** By the steady clock. */
   readonly #loadedAt: number
   /** What is heard now is heard at it. */
@@ -41,10 +43,19 @@ export class PresenceBoard {
   readonly #counts: Record<Show, number> = { chat: 0, online: 0, away: 0, xa: 0, dnd: 0, offline: 0, unknown: 0 }
   #order = 0
 
-  /** `loadedAt`: when what is loaded was last known to be so, ms since 1970; by default now. */
-  constructor(clock: Clock, limits: BoardLimits, loadedAt: number | null = null) {
+  /**
+   * `loadedAt`: when what is loaded was last known to be so, ms since 1970; by default now. `refuses`: whoever is not on the
+   * board is asked for before she comes on it; what was stored counts as admitted.
+   */
+  constructor(
+    clock: Clock,
+    limits: BoardLimits,
+    loadedAt: number | null = null,
+    refuses: (user: BareJid) => boolean = () => false,
+  ) {
     this.#clock = clock
     this.#limits = limits
+    this.#refuses = refuses
     const now = clock.now()
     this.#loadedAt = clock.steady() - Math.max(0, now - (loadedAt ?? now))
   }
@@ -58,7 +69,7 @@ export class PresenceBoard {
   /** What was known before this start; takes the place of what was loaded of her already. */
   load(stored: StoredPresence): void {
     if (stored.show === 'unknown') return this.forget(stored.user)
-    const user = this.#ensure(stored.user)
+    const user = this.#find(stored.user) ?? this.#add(stored.user)
     const { show, text } = stored
     user.covered = BEFORE_ALL
     this.#counts[user.shown.show]--
@@ -80,6 +91,11 @@ export class PresenceBoard {
       next: null,
     }
     user.shown = user.resources
+  }
+
+  /** Whether she is not on it, and nothing can put her there. */
+  refuses(jid: BareJid): boolean {
+    return !this.#find(jid) && this.#refuses(jid)
   }
 
   stored(jid: BareJid): StoredPresence {
@@ -140,6 +156,7 @@ export class PresenceBoard {
   /** A resource said what it is. */
   put(jid: BareJid, name: string, said: ResourcePresence): void {
     const user = this.#ensure(jid)
+    if (!user) return
     const before = lookOf(user.shown)
     const now = this.#clock.now()
     const saidAt = Math.min(said.stampedAt ?? now, now)
@@ -236,11 +253,18 @@ export class PresenceBoard {
     this.#ensure(jid)
   }
 
+  /** She exists, and nobody listened to her until now: what was proven of her domain was not proven of her. */
+  doubt(jid: BareJid): void {
+    const user = this.#ensure(jid)
+    user?.domain.unproven.set(user.jid, this.mark())
+  }
+
   forget(jid: BareJid): void {
     const user = this.#find(jid)
     if (!user) return
     this.#counts[user.shown.show]--
     user.domain.users.delete(jid)
+    user.domain.unproven.delete(jid)
     this.#tell(user, user.shown.show, 'unknown')
   }
 
@@ -298,13 +322,16 @@ export class PresenceBoard {
     for (let r = user.resources; r; r = r.next)
       if (r.heard < since) user.resources = withoutResource(user.resources, r.name)
     user.covered = this.#mark
+    const { unproven } = user.domain
+    if (unproven.size > 0 && (unproven.get(user.jid) ?? since) <= since) unproven.delete(user.jid)
     if (user.resources) this.#elect(user, user.resources, before)
     else if (before.show !== 'offline') this.#part(user, null, this.#clock.now(), before)
   }
 
   /** After something was heard of her: covered, if nothing older than this link is left. */
   #cover(user: User): void {
-    const { eras } = user.domain
+    const { eras, unproven } = user.domain
+    if (unproven.size > 0) unproven.delete(user.jid)
     if (eras.lasts && !eras.isPresent(user.covered)) {
       let resource = user.resources
       while (resource && eras.isPresent(resource.heard)) resource = resource.next
@@ -352,16 +379,18 @@ export class PresenceBoard {
     return this.#domains.get(domainOf(jid))?.users.get(jid)
   }
 
-  #ensure(jid: BareJid): User {
+  /** null: she is refused. */
+  #ensure(jid: BareJid): User | null {
     const domain = this.#last && jid.endsWith(this.#last.suffix) ? this.#last : this.#domain(domainOf(jid))
     this.#last = domain
-    let user = domain.users.get(jid)
-    if (!user) {
-      const own = detached(jid)
-      user = newUser(own, domain)
-      domain.users.set(own, user)
-      this.#counts.offline++
-    }
+    return domain.users.get(jid) ?? (this.#refuses(jid) ? null : this.#add(jid))
+  }
+
+  #add(jid: BareJid): User {
+    const own = detached(jid)
+    const user = newUser(own, this.#domain(domainOf(own)))
+    user.domain.users.set(own, user)
+    this.#counts.offline++
     return user
   }
 }

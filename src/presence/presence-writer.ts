@@ -66,7 +66,9 @@ export class PresenceWriter {
   }
 
   start(): void {
-    this.#unlisten = this.#board.onChange(({ user }) => {
+    this.#unlisten = this.#board.onChange(({ user, after }) => {
+      // What was stored of her is gone, and she is not to be named either.
+      if (after === 'unknown' && this.#board.refuses(user)) return void this.#waiting.delete(user)
       this.#waiting.add(user)
       this.#timer ??= this.#later(TICK_MS)
     })
@@ -131,7 +133,7 @@ export class PresenceWriter {
     try {
       this.#log(await this.#store.append(presences), users)
     } catch (error) {
-      for (const jid of jids) this.#waiting.add(jid)
+      for (const jid of jids) if (!this.#board.refuses(jid)) this.#waiting.add(jid)
       throw error
     }
   }

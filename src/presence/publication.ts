@@ -47,6 +47,11 @@ export class Publications {
     else this.#choices.set(user, choice)
   }
 
+  /** Her choice is gone from the store already. */
+  forget(user: BareJid): void {
+    this.#choices.delete(user)
+  }
+
   /** Everybody who chose for herself. */
   chosen(): ReadonlyMap<BareJid, Publication> {
     return this.#choices

@@ -54,6 +54,12 @@ export class Subscriptions {
     return this.#byUser.entries()
   }
 
+  /** It is gone from the store already. */
+  forget(user: BareJid): void {
+    this.#byUser.delete(user)
+    this.#unsaved.delete(user)
+  }
+
   /** How many the store has not taken yet. */
   get unsaved(): number {
     return this.#unsaved.size

@@ -3,7 +3,7 @@ import type { Grant, GrantStore } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably } from './database.js'
 
-interface Row {
+export interface GrantRow {
   readonly user: BareJid
   readonly appid: AppId
   readonly uid: string
@@ -61,14 +61,11 @@ export class SqliteGrantStore implements GrantStore {
   }
 
   #select(where: string, ...values: unknown[]): Grant[] {
-    const rows = this.#database.prepare<unknown[], Row>(`SELECT * FROM app_grant WHERE ${where}`).all(...values)
-    return rows.map(({ user, appid, uid, scope, paused, granted_at }) => ({
-      user,
-      appid,
-      uid,
-      scope: scope.split(' ') as Scope[],
-      paused: paused === 1,
-      grantedAt: granted_at,
-    }))
+    const rows = this.#database.prepare<unknown[], GrantRow>(`SELECT * FROM app_grant WHERE ${where}`).all(...values)
+    return rows.map(grantOf)
   }
+}
+
+export function grantOf({ user, appid, uid, scope, paused, granted_at }: GrantRow): Grant {
+  return { user, appid, uid, scope: scope.split(' ') as Scope[], paused: paused === 1, grantedAt: granted_at }
 }

@@ -1,7 +1,9 @@
 import { basename } from 'node:path'
 import type { ForgottenStore } from '../accounts/forgotten.js'
 import type { PersonalTokenStore } from '../accounts/personal-token.js'
+import type { PublicLinkStore } from '../accounts/public-links.js'
 import type { SessionStore } from '../accounts/session.js'
+import type { AccountStore } from '../apps/accounts.js'
 import type { AppStore } from '../apps/app.js'
 import type { GrantStore } from '../apps/grant.js'
 import { timeInName } from '../ops/time-in-name.js'
@@ -16,11 +18,13 @@ import { removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { DatabasePlace } from './database-place.js'
 import { Salvage } from './salvage.js'
 import { secret } from './secrets.js'
+import { SqliteAccountStore } from './sqlite-account-store.js'
 import { SqliteAppStore } from './sqlite-app-store.js'
 import { SqliteForgottenStore } from './sqlite-forgotten-store.js'
 import { SqliteGrantStore } from './sqlite-grant-store.js'
 import { SqlitePersonalTokenStore } from './sqlite-personal-token-store.js'
 import { SqlitePresenceStore } from './sqlite-presence-store.js'
+import { SqlitePublicLinkStore } from './sqlite-public-link-store.js'
 import { SqlitePublicationStore } from './sqlite-publication-store.js'
 import { SqliteRosterCopies } from './sqlite-roster-copies.js'
 import { SqliteRosterPushStore } from './sqlite-roster-push-store.js'
@@ -102,6 +106,8 @@ export class Storage {
     remove: (user, id) => this.#run(({ personalTokens }) => personalTokens.remove(user, id)),
   }
   readonly grants: GrantStore = this.#each(({ grants }) => grants)
+  readonly accounts: AccountStore = this.#each(({ accounts }) => accounts)
+  readonly publicLinks: PublicLinkStore = this.#each(({ publicLinks }) => publicLinks)
   readonly forgotten: ForgottenStore = this.#each(({ forgotten }) => forgotten)
   readonly #directory: string
   readonly #observer: StorageObserver
@@ -261,6 +267,8 @@ interface OpenDatabase {
   readonly sessions: SessionStore
   readonly personalTokens: PersonalTokenStore
   readonly grants: SqliteGrantStore
+  readonly accounts: SqliteAccountStore
+  readonly publicLinks: SqlitePublicLinkStore
   readonly forgotten: SqliteForgottenStore
 }
 
@@ -279,6 +287,8 @@ function open(directory: string): OpenDatabase {
     sessions: new SqliteSessionStore(database),
     personalTokens: new SqlitePersonalTokenStore(database),
     grants: new SqliteGrantStore(database),
+    accounts: new SqliteAccountStore(database),
+    publicLinks: new SqlitePublicLinkStore(database),
     forgotten: new SqliteForgottenStore(database),
   }
 }

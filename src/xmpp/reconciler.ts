@@ -152,6 +152,13 @@ export class Reconciler {
     if (!this.#privileged.has(domain)) this.#domains.get(domain)?.probes?.add([user])
   }
 
+  /** Nobody listened to her until now. Where nothing can tell, she is heard of when she speaks. */
+  lookUp(user: BareJid, domain: string): void {
+    const state = this.#domains.get(domain)
+    if (this.#privileged.has(domain) && state?.server === 'ejabberd' && this.#snapshots) this.#snapshots.cover(domain)
+    else state?.probes?.add([user])
+  }
+
   /** A resource spoke. */
   heard(user: BareJid, resource: string | null): void {
     this.#snapshots?.heard(user, resource)

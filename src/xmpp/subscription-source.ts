@@ -30,8 +30,12 @@ export class SubscriptionSource {
   readonly #subscriptions: Subscriptions
   readonly #handler: SubscriptionSourceHandler
   readonly #sources: ReadonlySet<string>
+  readonly #refuses: (user: BareJid) => boolean
 
-  /** `sources`: those that the configuration names; nobody is seen by another, nor asked. */
+  /**
+   * `sources`: those that the configuration names; nobody is seen by another, nor asked. `refuses`: of whom nothing may be
+   * kept.
+   */
   constructor(
     link: Link,
     card: ComponentCard,
@@ -40,6 +44,7 @@ export class SubscriptionSource {
     subscriptions: Subscriptions,
     handler: SubscriptionSourceHandler,
     sources: ReadonlySet<string>,
+    refuses: (user: BareJid) => boolean = () => false,
   ) {
     this.#link = link
     this.#card = card
@@ -48,6 +53,7 @@ export class SubscriptionSource {
     this.#subscriptions = subscriptions
     this.#handler = handler
     this.#sources = sources
+    this.#refuses = refuses
   }
 
   has(user: BareJid): boolean {
@@ -70,6 +76,7 @@ export class SubscriptionSource {
   /** What a user of a served domain says about subscriptions. */
   said(user: BareJid, request: SubscriptionRequest): void {
     const before = this.#subscriptions.of(user)
+    if (!before && this.#refuses(user)) return this.#decline(user, request)
     switch (request) {
       case 'subscribed':
         this.#set(user, { consent: 'granted', by: 'subscription' })
@@ -94,6 +101,15 @@ export class SubscriptionSource {
     }
   }
 
+  /** Nothing is kept of her any more. Her server is told where she let us see her herself, so that it stops. */
+  forget(user: BareJid): void {
+    const before = this.#subscriptions.of(user)
+    this.#subscriptions.forget(user)
+    if (before?.by !== 'subscription') return
+    if (before.consent !== 'refused') this.#say(user, 'unsubscribe')
+    if (before.watchesUs) this.#say(user, 'unsubscribed')
+  }
+
   /**
    * Her roster has the component, on both sides: she was served it, or it was written. Nothing, where that is known; she who
    * took it out is seen again only when this is said again.
@@ -101,6 +117,7 @@ export class SubscriptionSource {
   rostered(user: BareJid): void {
     if (!this.#sources.has('roster')) return
     const before = this.#subscriptions.of(user)
+    if (!before && this.#refuses(user)) return
     const counted = this.#counts(before)
     if (counted && before?.watchesUs) return
     this.#set(user, counted ? { watchesUs: true } : { consent: 'granted', by: 'roster', watchesUs: true })
@@ -141,6 +158,11 @@ export class SubscriptionSource {
     const counts = { subscription: 0, roster: 0 }
     for (const user of this.grantedIn(domain)) counts[this.#subscriptions.of(user)?.by ?? 'subscription']++
     return counts
+  }
+
+  #decline(user: BareJid, request: SubscriptionRequest): void {
+    if (request === 'subscribe') this.#say(user, 'unsubscribed')
+    if (request === 'subscribed') this.#say(user, 'unsubscribe')
   }
 
   #counts(subscription: Subscription | undefined): subscription is Subscription {

@@ -28,6 +28,8 @@ export class WritingProcess {
       | 'tokens'
       | 'apps'
       | 'grants'
+      | 'links'
+      | 'deletions'
       | 'everything'
       | 'lock',
     from = 1,

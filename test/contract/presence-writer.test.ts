@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { BareJid } from '../../src/presence/jid.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import type { PresenceStore, StoredPresence } from '../../src/presence/presence-store.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
@@ -100,6 +101,38 @@ describe('PresenceWriter', () => {
     board.put(ALICE, 'a', presence())
     await clock.passing(50)
     assert.equal(store.batches.length, 1)
+  })
+
+  it('writes nothing of who is refused, not even her name, though it was about to', async () => {
+    const refused = new Set<BareJid>()
+    board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 60_000 }, null, (user) => refused.has(user))
+    board.linkUp()
+    writer = writerTo(store)
+    board.put(ALICE, 'a', presence())
+    board.put(jid('bob@h'), 'a', presence())
+    refused.add(ALICE)
+    board.forget(ALICE)
+    await clock.passing(5)
+    assert.deepEqual(
+      store.batches.map((batch) => batch.map(({ user }) => user)),
+      [['bob@h']],
+    )
+  })
+
+  it('tries nothing again of who was refused while it failed', async () => {
+    const refused = new Set<BareJid>()
+    board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 60_000 }, null, (user) => refused.has(user))
+    board.linkUp()
+    writer = writerTo(store)
+    store.slow = true
+    store.fails = true
+    board.put(ALICE, 'a', presence())
+    await clock.passing(5)
+    refused.add(ALICE)
+    board.forget(ALICE)
+    store.release?.()
+    await clock.passing(5)
+    assert.equal(writer.waiting, 0)
   })
 
   describe('keeps the log short', () => {

@@ -4,10 +4,12 @@ import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { DirectoryLock } from '../../src/storage/directory-lock.js'
+import { SqliteAccountStore } from '../../src/storage/sqlite-account-store.js'
 import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
 import { SqliteGrantStore } from '../../src/storage/sqlite-grant-store.js'
 import { SqlitePersonalTokenStore } from '../../src/storage/sqlite-personal-token-store.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
+import { SqlitePublicLinkStore } from '../../src/storage/sqlite-public-link-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
 import { SqliteRosterCopies } from '../../src/storage/sqlite-roster-copies.js'
 import { SqliteRosterPushStore } from '../../src/storage/sqlite-roster-push-store.js'
@@ -17,6 +19,7 @@ import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-s
 import { Storage } from '../../src/storage/storage.js'
 import { anApp } from '../unit/an-app.js'
 import { jid, presence } from '../unit/users.js'
+import { saveEverythingOf } from './everything-of.js'
 
 /**
  * A process to be killed: `node writing-process.js DIRECTORY WHAT FROM` says on a line of its own which write was
@@ -42,6 +45,8 @@ if (what === 'lock') {
   const tokens = new SqlitePersonalTokenStore(database)
   const apps = new SqliteAppStore(database)
   const grants = new SqliteGrantStore(database)
+  const links = new SqlitePublicLinkStore(database)
+  const accounts = new SqliteAccountStore(database)
   const subscriptions = new SqliteSubscriptionStore(database)
   for (let n = Number(from); ; n++) {
     const user = jid(`u${n}@example.org`)
@@ -78,6 +83,14 @@ if (what === 'lock') {
       const grant = { user, appid: 'app_x' as AppId, scope: ['status'], paused: false, grantedAt: n } as const
       await grants.save({ ...grant, uid: `UID${n}` })
       if (n % 2 === 0) await grants.remove(user, grant.appid)
+    } else if (what === 'links') {
+      await links.save(user, `hash ${n}`)
+    } else if (what === 'deletions') {
+      await saveEverythingOf(database, user)
+      acknowledged(`made ${n}`)
+      await accounts.remove(user, `hash ${n}`)
+      acknowledged(`gone ${n}`)
+      continue
     } else if (what === 'choices') {
       await publications.saveChoice(user, 'details')
     } else {

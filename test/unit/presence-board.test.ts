@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { BareJid } from '../../src/presence/jid.js'
 import type { ResourcePresence } from '../../src/presence/presence.js'
 import { PresenceBoard, type PresenceChange } from '../../src/presence/presence-board.js'
 import { FakeClock } from './fake-clock.js'
@@ -482,5 +483,101 @@ describe('PresenceBoard', () => {
     clock.pass(1000)
     assert.deepEqual([...board.offlineSinceBefore(clock.now())], [ALICE])
     assert.deepEqual([...board.offlineSinceBefore(beginning)], [])
+  })
+
+  describe('refuses whom it is told to refuse', () => {
+    const refused = new Set<BareJid>()
+    let asked: BareJid[]
+    beforeEach(() => {
+      refused.clear()
+      refused.add(ALICE)
+      asked = []
+      const limits = { resources: 32, staleAfterMs: STALE_AFTER_MS }
+      board = new PresenceBoard(clock, limits, null, (user) => asked.push(user) > 0 && refused.has(user))
+      board.linkUp()
+    })
+
+    it('by whatever way she would come', async () => {
+      put('a')
+      board.remove(ALICE, 'a', null, null)
+      board.remove(ALICE, null, null, null)
+      board.expect(ALICE)
+      board.confirm(ALICE, 'a')
+      board.doubt(ALICE)
+      await board.settleDomain('example.org', board.mark())
+      assert.equal(board.get(ALICE, 'example.org'), null)
+      assert.equal(board.size, 0)
+      assert.equal(board.refuses(ALICE), true)
+    })
+
+    it('and asks of nobody who is on it', () => {
+      put('a', {}, BOB)
+      asked = []
+      for (const show of ['away', 'xa'] as const) put('a', { show }, BOB)
+      put('b', {}, BOB)
+      board.remove(BOB, 'b', null, null)
+      board.expect(BOB)
+      assert.equal(board.refuses(BOB), false)
+      assert.deepEqual(asked, [])
+    })
+
+    it('until it is not', () => {
+      put('a')
+      refused.delete(ALICE)
+      put('a', { show: 'away' })
+      assert.equal(board.get(ALICE, 'example.org')?.show, 'away')
+    })
+  })
+
+  describe('does not know of a user to whom nobody listened until now', () => {
+    beforeEach(async () => {
+      board.linkUp()
+      await board.settleDomain('example.org', board.mark())
+    })
+    const freshness = () => board.get(ALICE, 'example.org')?.freshness
+
+    it('how she is, though her domain was proven', () => {
+      board.doubt(ALICE)
+      assert.deepEqual(board.get(ALICE, 'example.org'), {
+        show: 'unknown',
+        text: null,
+        since: null,
+        freshness: 'unknown',
+      })
+      board.expect(BOB)
+      assert.equal(board.get(BOB, 'example.org')?.freshness, 'live')
+      assert.deepEqual(board.freshnessCounts(), { live: 1, stale: 0, unknown: 1 })
+    })
+
+    it('until she speaks', () => {
+      board.doubt(ALICE)
+      put('a')
+      assert.equal(freshness(), 'live')
+      board.doubt(ALICE)
+      board.remove(ALICE, 'a', null, null)
+      assert.equal(freshness(), 'live')
+    })
+
+    it('until a proof that began after that, and by none that began before', async () => {
+      const before = board.mark()
+      board.doubt(ALICE)
+      await board.settleDomain('example.org', before)
+      assert.equal(freshness(), 'unknown')
+      await board.settleDomain('example.org', board.mark())
+      assert.equal(freshness(), 'live')
+      board.doubt(ALICE)
+      board.settle(ALICE, board.mark())
+      assert.equal(freshness(), 'live')
+    })
+
+    it('nor when the link was lost and found meanwhile', async () => {
+      board.doubt(ALICE)
+      board.linkDown()
+      assert.equal(freshness(), 'unknown')
+      board.linkUp()
+      assert.equal(freshness(), 'unknown')
+      await board.settleDomain('example.org', board.mark())
+      assert.equal(freshness(), 'live')
+    })
   })
 })

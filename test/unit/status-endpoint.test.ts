@@ -62,6 +62,8 @@ class Service {
   readonly failures: unknown[] = []
   readonly codes: number[] = []
   readonly turns = new HeldTurns()
+  /** Tokens of public links. */
+  readonly linked = new Map<string, ReturnType<typeof jid>>()
   readonly board: PresenceBoard
   readonly publications: Publications
   readonly #database: Database
@@ -75,7 +77,7 @@ class Service {
     const { board, clock, turns } = this
     const counter = { answered: (code: number) => this.codes.push(code) }
     const key = secret(database, 'etag', randomBytes)
-    const view = new PublicView(board, domains, publications)
+    const view = new PublicView(board, domains, publications, { find: (token) => this.linked.get(token) ?? null })
     const status = new StatusEndpoint(view, clock, key, counter)
     const failed = (error: unknown) => this.failures.push(error)
     const application = createApplication({ view, clock, batchLimit: BATCH, turns, routes: [], failed })
@@ -460,6 +462,72 @@ describe('GET /xmpp/status/<jid>', () => {
       const xml = await service.ask('/xmpp/status/u@status.example')
       assert.match(xml.body, /<show>away<\/show><query/)
       assert.equal(JSON.parse((await service.ask('/xmpp/status/u@status.example.json')).body).text, null)
+    })
+  })
+
+  describe('answers behind a public link', () => {
+    const link = '/xmpp/status/~token'
+    beforeEach(async () => {
+      service.linked.set('token', ALICE)
+      await service.publications.choose(ALICE, 'none')
+    })
+
+    it('with her status and its details, whatever she publishes, and never with who she is', async () => {
+      const { status, headers, body } = await service.ask(link)
+      assert.equal(status, 200)
+      assert.equal(headers['presence-freshness'], 'live')
+      assert.equal(
+        body,
+        '<presence xmlns="jabber:client"><show>xa</show><status>tea &amp; &lt;cake&gt;</status>' +
+          '<query xmlns="jabber:iq:last" seconds="8973"/></presence>',
+      )
+      assert.equal((await service.ask(`${link}.txt`)).body, 'xa')
+      const json = await service.ask(`${link}.json`)
+      assert.deepEqual(
+        { ...JSON.parse(json.body), since: null },
+        { jid: null, status: 'away', show: 'xa', text: 'tea & <cake>', since: null, seconds: 8973, freshness: 'live' },
+      )
+      assert.equal((await service.ask(alice)).status, 404)
+    })
+
+    it('without a JID when she is offline, too', async () => {
+      service.board.remove(ALICE, null, null, null)
+      const { body } = await service.ask(link)
+      assert.match(body, /^<presence xmlns="jabber:client" type="unavailable"><query/)
+    })
+
+    it('with an ETag of its own, that makes the next answer 304', async () => {
+      const etag = await service.etag(link)
+      assert.equal((await service.ask(link, { headers: { 'if-none-match': etag } })).status, 304)
+      await service.publications.choose(ALICE, 'details')
+      assert.notEqual(etag, await service.etag())
+      service.linked.set('other', ALICE)
+      assert.notEqual(etag, await service.etag('/xmpp/status/~other'))
+    })
+
+    it('HEAD as GET without a body', async () => {
+      const get = await service.ask(link)
+      const head = await service.ask(link, { method: 'HEAD' })
+      assert.deepEqual([head.body, head.status, withoutDate(head)], ['', get.status, withoutDate(get)])
+    })
+
+    it('503 when her presence is unknown, without a JID', async () => {
+      service.board.linkDown()
+      service.clock.pass(STALE_AFTER_MS)
+      const { status, headers, body } = await service.ask(link)
+      assert.deepEqual([status, headers['retry-after']], [503, '30'])
+      assert.match(body, /^<presence xmlns="jabber:client" type="error"><error type="wait">/)
+      assert.equal(JSON.parse((await service.ask(`${link}.json`)).body).jid, null)
+    })
+
+    it('404 once it is another’s no more, or of a user who is not known, or of no served domain', async () => {
+      service.linked.set('unknown', jid('nobody@open.example'))
+      service.linked.set('elsewhere', jid('alice@nowhere.example'))
+      service.board.put(jid('alice@nowhere.example'), 'phone', presence())
+      service.linked.delete('token')
+      for (const token of ['token', 'unknown', 'elsewhere']) {
+        assert.equal((await service.ask(`/xmpp/status/~${token}`)).status, 404)
+      }
     })
   })
 

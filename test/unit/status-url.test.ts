@@ -8,6 +8,7 @@ const DOMAINS = new Domains(['example.org', 'x.zip', 'host.txt', 'bücher.exampl
 function parse(encoded: string): string {
   const target = parseStatusTarget(encoded, DOMAINS)
   const suffix = target.suffix ? ` as ${target.suffix}` : ''
+  if (target.kind === 'link') return `link ${target.token}${suffix}`
   return target.kind === 'user' ? `${target.jid}${suffix}` : `${target.kind}${suffix}`
 }
 
@@ -53,8 +54,11 @@ describe('The path of a status query', () => {
     ['NUL', 'alice%00@example.org', 'malformed'],
     ['a line feed', 'alice%0a@example.org', 'malformed'],
     ['a space', 'alice%20b@example.org', 'malformed'],
-    ['a public link', '~abc', 'nobody'],
-    ['a public link with a suffix', '~abc.json', 'nobody as json'],
+    ['a public link', '~aB3-_', 'link aB3-_'],
+    ['a public link with a suffix', '~abc.json', 'link abc as json'],
+    ['a public link, escaped', '%7Eabc.txt', 'link abc as txt'],
+    ['no more than a tilde', '~', 'malformed'],
+    ['a public link with a resource', '~abc/x', 'malformed'],
     ['a JID that begins like a public link', '~abc@example.org', '~abc@example.org'],
     ['a spelling that servers fold in different ways', '%C5%BFtest@example.org', 'nobody'],
     ['such a spelling with a suffix', '%E2%84%AAelvin@example.org.txt', 'nobody as txt'],

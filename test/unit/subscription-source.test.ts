@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Element } from '@xmpp/component'
 import { Domains } from '../../src/presence/domains.js'
+import type { BareJid } from '../../src/presence/jid.js'
 import { type Subscription, Subscriptions } from '../../src/presence/subscriptions.js'
 import { ComponentCard } from '../../src/xmpp/component-card.js'
 import type { Link } from '../../src/xmpp/link.js'
@@ -17,6 +18,7 @@ describe('SubscriptionSource', () => {
   let subscribers: Subscriptions
   let saved: number
   const said: string[] = []
+  const refused = new Set<BareJid>()
 
   async function setUp(sources: readonly string[], before?: Subscription) {
     said.length = 0
@@ -48,8 +50,10 @@ describe('SubscriptionSource', () => {
       subscribers,
       handler,
       new Set(sources),
+      (user) => refused.has(user),
     )
   }
+  afterEach(() => refused.clear())
 
   it('trusts who was served a roster with the component in it, and is there for her', async () => {
     await setUp(['roster'])
@@ -111,4 +115,37 @@ describe('SubscriptionSource', () => {
     assert.deepEqual(said, [`subscribe to ${ALICE}`, 'granted'])
     assert.equal(source.has(ALICE), true)
   })
+
+  it('keeps nothing of whom it is to refuse, and lets her server know where she would be seen', async () => {
+    await setUp(['subscription', 'roster'])
+    refused.add(ALICE)
+    source.rostered(ALICE)
+    for (const request of ['subscribed', 'subscribe', 'unsubscribe', 'unsubscribed'] as const)
+      source.said(ALICE, request)
+    assert.deepEqual(said, [`unsubscribe to ${ALICE}`, `unsubscribed to ${ALICE}`])
+    assert.equal(source.has(ALICE), false)
+    assert.deepEqual([...subscribers.all()], [])
+    assert.equal(saved, 0)
+  })
+
+  const partings: [string, Subscription, string[]][] = [
+    ['let us see her', GRANTED, ['unsubscribe']],
+    ['let us see her and sees us', { ...GRANTED, watchesUs: true }, ['unsubscribe', 'unsubscribed']],
+    ['was asked', { ...GRANTED, consent: 'asked' }, ['unsubscribe']],
+    ['refused', { ...GRANTED, consent: 'refused' }, []],
+    ['is seen by her roster, which is not ours', ROSTERED, []],
+  ]
+  for (const [what, before, expected] of partings) {
+    it(`forgets who ${what}`, async () => {
+      await setUp(['subscription', 'roster'], before)
+      source.forget(ALICE)
+      assert.deepEqual(
+        said,
+        expected.map((type) => `${type} to ${ALICE}`),
+      )
+      assert.equal(source.has(ALICE), false)
+      await subscribers.saveUnsaved()
+      assert.equal(saved, 0)
+    })
+  }
 })

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import type { ForgottenStore } from '../../src/accounts/forgotten.js'
+import type { AccountStore } from '../../src/apps/accounts.js'
+import { type Database, openDatabase } from '../../src/storage/database.js'
+import { SqliteAccountStore } from '../../src/storage/sqlite-account-store.js'
+import { SqliteForgottenStore } from '../../src/storage/sqlite-forgotten-store.js'
+import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
+import { temporaryDirectory } from '../unit/temporary-directory.js'
+import { jid } from '../unit/users.js'
+import { newestIn, sqliteHome, tablesOf, WritingProcess } from './contract.js'
+import { saveEverythingOf } from './everything-of.js'
+
+/** Where something of a user can stand. */
+const EVERYWHERE = [
+  'app',
+  'app_grant',
+  'app_icon',
+  'app_member',
+  'personal_token',
+  'presence',
+  'presence_batch',
+  'public_link',
+  'publication',
+  'session',
+  'subscription',
+]
+
+interface Stores {
+  readonly database: Database
+  readonly accounts: AccountStore
+  readonly forgotten: ForgottenStore
+}
+
+describe('AccountStore on SQLite', () => {
+  const home = sqliteHome<Stores>((database) => ({
+    database,
+    accounts: new SqliteAccountStore(database),
+    forgotten: new SqliteForgottenStore(database),
+  }))
+  const directory = temporaryDirectory()
+  const alice = jid('alice\\20cooper@h')
+  const bob = jid('bob@h')
+  let opened: ReturnType<typeof home.open>
+  beforeEach(() => {
+    opened = home.open(directory())
+  })
+  afterEach(() => opened.close())
+
+  const where = () => {
+    const tables = tablesOf(directory())
+    return Object.keys(tables).filter((table) => JSON.stringify(tables[table]).includes('20cooper@h'))
+  }
+
+  it('removes every trace of her but the hash, and nothing of others', async () => {
+    await saveEverythingOf(opened.store.database, alice, [bob])
+    const gone = await opened.store.accounts.remove(alice, 'hash')
+    assert.deepEqual(where(), [])
+    assert.deepEqual([...(await opened.store.forgotten.all())], ['hash'])
+    assert.deepEqual(gone.map(({ uid }) => uid).sort(), [`UID-${alice}`, `UID-${alice}-shared`, `UID-${bob}`].sort())
+    const left = tablesOf(directory())
+    const rows = (table: string) => left[table]?.length
+    assert.deepEqual([rows('app'), rows('app_member'), rows('app_icon'), rows('app_grant')], [1, 1, 0, 1])
+    const presences = await newestIn(new SqlitePresenceStore(opened.store.database))
+    assert.deepEqual([...presences.keys()], [bob])
+    assert.equal(presences.get(bob)?.text, 'tea')
+  })
+
+  it('knows every table in which a user can stand', async () => {
+    await saveEverythingOf(opened.store.database, alice, [bob])
+    assert.deepEqual(where().sort(), EVERYWHERE)
+    // Rosters are the web app's that keeps them here; the others name nobody.
+    const beside = ['forgotten', 'moment', 'roster', 'roster_copy', 'roster_pushed', 'secret']
+    assert.deepEqual(Object.keys(tablesOf(directory())).sort(), [...EVERYWHERE, ...beside].sort())
+  })
+
+  it('leaves whoever’s JID begins or ends like hers alone', async () => {
+    const others = ['alice\\20cooper@h.example', 'xalice\\20cooper@h'].map(jid)
+    await saveEverythingOf(opened.store.database, alice, others)
+    await opened.store.accounts.remove(alice, 'hash')
+    const presences = await newestIn(new SqlitePresenceStore(opened.store.database))
+    assert.deepEqual([...presences.keys()].sort(), others)
+  })
+
+  it('removes who is not there, and who is forgotten already, without a word', async () => {
+    assert.deepEqual(await opened.store.accounts.remove(alice, 'hash'), [])
+    assert.deepEqual(await opened.store.accounts.remove(alice, 'hash'), [])
+    assert.deepEqual([...(await opened.store.forgotten.all())], ['hash'])
+    await opened.store.forgotten.remove('hash')
+    await opened.store.forgotten.remove('hash')
+    assert.deepEqual([...(await opened.store.forgotten.all())], [])
+  })
+
+  it('removes nothing when the disk is full, and all of it when it is not', async () => {
+    await saveEverythingOf(opened.store.database, alice, [bob])
+    const { ballast: _none, ...before } = tablesOf(directory())
+    opened.fill()
+    await assert.rejects(opened.store.accounts.remove(alice, 'x'.repeat(20_000)))
+    const { ballast: _some, ...after } = tablesOf(directory())
+    assert.deepEqual(after, before)
+    opened.empty()
+    await opened.store.accounts.remove(alice, 'hash')
+    assert.deepEqual(where(), [])
+  })
+
+  it('has removed all or nothing after kill -9, and all that it acknowledged', async () => {
+    const writer = new WritingProcess(directory(), 'deletions')
+    await writer.said(60)
+    await writer.kill()
+    const database = openDatabase(directory())
+    const hashes = new Set(await new SqliteForgottenStore(database).all())
+    database.close()
+    const tables = tablesOf(directory())
+    const users = writer.lines.filter((line) => line.startsWith('made ')).map((line) => Number(line.slice(5)))
+    assert(users.length > 20)
+    for (const n of users) {
+      const isForgotten = hashes.has(`hash ${n}`)
+      const found = Object.keys(tables).filter((table) => JSON.stringify(tables[table]).includes(`u${n}@example.org`))
+      assert.deepEqual(found.sort(), isForgotten ? [] : EVERYWHERE)
+      if (writer.lines.includes(`gone ${n}`)) assert(isForgotten, `${n} was acknowledged`)
+    }
+  })
+})
