@@ -6,6 +6,8 @@ import { parse } from 'yaml'
 import { RosterTokens } from '../../src/http/roster-tokens.js'
 import { appIconRoute } from '../../src/http/routes/app-icons.js'
 import { appRoutes } from '../../src/http/routes/apps.js'
+import { jwksRoute } from '../../src/http/routes/jwks.js'
+import { meRoutes } from '../../src/http/routes/me.js'
 import { rosterRoutes } from '../../src/http/routes/rosters.js'
 import { sessionRoutes } from '../../src/http/routes/sessions.js'
 import { signInRoutes } from '../../src/http/routes/sign-in.js'
@@ -40,6 +42,8 @@ describe('docs/openapi.yaml', () => {
     tokenRoutes(router, { tokens: none, visitors: none })
     appRoutes(router, { apps: none, visitors: none, publicUrl: '' })
     appIconRoute(router, none)
+    meRoutes(router, { accounts: none, grants: none, visitors: none, domains: none, clock: none, publicUrl: '' })
+    jwksRoute(router, none)
     const routes = router.stack.flatMap(({ methods, path }) =>
       methods
         .filter((method) => method !== 'HEAD')
