@@ -246,6 +246,7 @@ export class Gateway {
       domains,
       contacts: xmppSide.roster,
       publications,
+      view,
       link,
       clock,
       log,
@@ -262,6 +263,7 @@ export class Gateway {
       batchLimit: limits.batch,
       turns,
       routes: [(router) => rosterRoutes(router, rosterParts), ...web.routes],
+      pages: web.pages,
       failed,
     })
     const http = new HttpServer(config.http, { turns, clock, first, rest: application.callback(), failed })

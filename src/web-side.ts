@@ -11,6 +11,8 @@ import { Grants } from './apps/grants.js'
 import { PresenceTokens } from './apps/presence-tokens.js'
 import type { Config } from './config.js'
 import { OutboundClient } from './http/outbound-client.js'
+import { Pages } from './http/pages/pages.js'
+import type { PublicView } from './http/public-view.js'
 import { appIconRoute } from './http/routes/app-icons.js'
 import { appRoutes } from './http/routes/apps.js'
 import { jwksRoute } from './http/routes/jwks.js'
@@ -38,6 +40,7 @@ export interface WebSideParts {
   /** An account's roster; null for a component. */
   readonly contacts: { mayWatch(user: BareJid): boolean; address(user: BareJid): string } | null
   readonly publications: Publications
+  readonly view: PublicView
   readonly link: Link
   readonly clock: Clock
   readonly log: Log
@@ -55,20 +58,22 @@ export class WebSide {
   readonly routes: readonly ((router: Router) => void)[]
   readonly #messages: SignInMessages
   readonly grants: Grants
+  readonly pages: Pages
   readonly #outbound: OutboundClient
   readonly #signIn: SignIn
 
   constructor(parts: WebSideParts) {
     const { config, storage, board, domains, contacts, publications, link, clock, random } = parts
-    const { forgotten, links, sources } = parts
+    const { forgotten, links, sources, view } = parts
     const { publicUrl, trustProxy } = config.http
 
     // Accounts
     const isServed = (user: BareJid) => domains.has(domainOf(user)) || contacts?.mayWatch(user) === true
+    const address = (user: BareJid) => (contacts ?? domains).address(user)
     this.#messages = new SignInMessages(link, clock, {
       publicUrl,
       mayReach: (user) => config.signIn.domains === 'any' || isServed(user),
-      address: (user) => (contacts ?? domains).address(user),
+      address,
     })
     this.#signIn = new SignIn(this.#messages, clock, random)
     const requests = new SignInRequests(this.#signIn, () => link.online, random)
@@ -114,6 +119,20 @@ export class WebSide {
       (router) =>
         meRoutes(router, { accounts: this.accounts, grants: this.grants, visitors, domains, clock, publicUrl }),
     ]
+    this.pages = new Pages({
+      publicUrl,
+      visitors,
+      address,
+      signIn: this.#signIn,
+      signInRequests: requests,
+      sessions,
+      tokens,
+      apps: this.apps,
+      grants: this.grants,
+      view,
+      accounts: this.accounts,
+      publicationOf: (domain) => config.domains.get(domain)?.publish ?? 'none',
+    })
   }
 
   /** A `<message>` from whomever; false: it is not for us. */

@@ -177,8 +177,12 @@ export class Apps {
   /** Returns the secret that its calls are signed with, the same each time; null without a webhook. */
   async setWebhook(app: App, url: string | null): Promise<string | null> {
     const webhook = url === null ? null : await readWebhook(url, this.#outbound)
-    await this.#change(app, (now) => this.#store.save({ ...now, webhook }))
-    if (webhook === null) return null
+    return this.webhookSecret(await this.#change(app, (now) => this.#store.save({ ...now, webhook })))
+  }
+
+  /** null: it has no webhook. */
+  async webhookSecret(app: App): Promise<string | null> {
+    if (app.webhook === null) return null
     const { generation } = await this.#store.webhookGeneration(app.appid)
     return this.#secrets.webhookSecret(app.appid, generation)
   }

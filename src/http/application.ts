@@ -1,5 +1,5 @@
 import Router from '@koa/router'
-import Koa from 'koa'
+import Koa, { type Context } from 'koa'
 import { AppFault, type AppFaultKind } from '../apps/app-fault.js'
 import type { Clock } from '../presence/clock.js'
 import { faultBody, HttpFault } from './fault.js'
@@ -13,19 +13,30 @@ export interface ApplicationParts {
   readonly clock: Clock
   readonly batchLimit: number
   readonly turns: Turns
+  /** What programs call. */
   readonly routes: readonly ((router: Router) => void)[]
+  /** What people look at. */
+  readonly pages: {
+    readonly routes: readonly ((router: Router) => void)[]
+    front(ctx: Context): Promise<void>
+    fault(ctx: Context, fault: HttpFault): Promise<void>
+  }
   /** An error that nobody expected. */
   readonly failed: (error: unknown) => void
 }
 
 /** Everything that koa answers: all but the status queries. */
-export function createApplication({ view, clock, batchLimit, turns, routes, failed }: ApplicationParts): Koa {
+export function createApplication({ view, clock, batchLimit, turns, routes, pages, failed }: ApplicationParts): Koa {
   const router = new Router()
-  router.get('/', (ctx) => {
-    ctx.body = INDEX
+  router.get('/', async (ctx) => {
+    ctx.vary('Accept')
+    if (ctx.accepts('text', 'html') === 'html') await pages.front(ctx)
+    else ctx.body = INDEX
   })
   router.post(STATUS_PATH, statusBatch(view, clock, batchLimit, turns))
   for (const add of routes) add(router)
+  const pageRouter = new Router()
+  for (const add of pages.routes) add(pageRouter)
 
   const app = new Koa()
   app.silent = true
@@ -42,21 +53,22 @@ export function createApplication({ view, clock, batchLimit, turns, routes, fail
       await next()
       if (ctx.status === 404 && ctx.body === undefined) throw new HttpFault(404, 130, 'not found')
       if (ctx.status === 405 || ctx.status === 501) {
-        const { status } = ctx
-        ctx.body = faultBody(101, 'this method is not allowed here')
-        ctx.status = status
+        throw new HttpFault(ctx.status, 101, 'this method is not allowed here')
       }
     } catch (error) {
       const fault = faultOf(error)
       // Nobody expected it, so it belongs in the log. What is wrong with the storage, the storage says there itself.
       if (fault.status === 500) failed(error)
       ctx.status = fault.status
-      ctx.body = faultBody(fault.errno, fault.message)
+      ctx.vary('Accept')
+      if (ctx.accepts('json', 'html') === 'html') await pages.fault(ctx, fault)
+      else ctx.body = faultBody(fault.errno, fault.message)
       // Nobody waits for the rest of a body that is refused for its size.
       if (fault.status === 413 || fault.status === 429) ctx.set('Connection', 'close')
     }
   })
   app.use(router.routes())
+  app.use(pageRouter.routes())
   // A status query by any other method ends here, too.
   app.use(async (ctx, next) => {
     if (!ctx.path.startsWith(`${STATUS_PATH}/`)) return next()

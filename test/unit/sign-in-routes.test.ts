@@ -16,6 +16,7 @@ import { SqlitePersonalTokenStore } from '../../src/storage/sqlite-personal-toke
 import { SqliteSessionStore } from '../../src/storage/sqlite-session-store.js'
 import { ApiClient } from '../support/api-client.js'
 import { FakeClock } from './fake-clock.js'
+import { NO_PAGES } from './no-pages.js'
 import { temporaryDirectory } from './temporary-directory.js'
 
 const ORIGIN = 'https://presence.example.org'
@@ -51,6 +52,7 @@ describe('The API for signing in', () => {
         (router) => sessionRoutes(router, { sessions, visitors }),
         (router) => tokenRoutes(router, { tokens, visitors }),
       ],
+      pages: NO_PAGES,
       failed: (error) => unexpected.push(error),
     })
     const server = app.listen(0, '127.0.0.1')

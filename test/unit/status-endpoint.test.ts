@@ -18,6 +18,7 @@ import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
 import { until } from '../support/until.js'
 import { FakeClock } from './fake-clock.js'
+import { NO_PAGES } from './no-pages.js'
 import { temporaryDirectory } from './temporary-directory.js'
 import { jid, presence } from './users.js'
 
@@ -80,7 +81,15 @@ class Service {
     const view = new PublicView(board, domains, publications, { find: (token) => this.linked.get(token) ?? null })
     const status = new StatusEndpoint(view, clock, key, counter)
     const failed = (error: unknown) => this.failures.push(error)
-    const application = createApplication({ view, clock, batchLimit: BATCH, turns, routes: [], failed })
+    const application = createApplication({
+      view,
+      clock,
+      batchLimit: BATCH,
+      turns,
+      routes: [],
+      pages: NO_PAGES,
+      failed,
+    })
     this.#http = new HttpServer(
       { host: '127.0.0.1', port: 0 },
       { turns, clock, first: status, rest: application.callback(), failed },

@@ -1,0 +1,210 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import type { PersonalTokens } from '../../accounts/personal-tokens.js'
+import type { Sessions } from '../../accounts/sessions.js'
+import type { Accounts } from '../../apps/accounts.js'
+import type { Grants } from '../../apps/grants.js'
+import { type BareJid, domainOf, parseUserInput } from '../../presence/jid.js'
+import { PUBLICATION_CHOICES, type Publication } from '../../presence/publication.js'
+import { HttpFault } from '../fault.js'
+import type { PublicView } from '../public-view.js'
+import { STATUS_PATH } from '../status-endpoint.js'
+import type { Visitor, Visitors } from '../visitors.js'
+import { AccountPage } from './account-page.js'
+import { DeletedPage, DeletePage } from './delete-page.js'
+import type { FieldErrors } from './form.js'
+import type { Fields, PageHandlers } from './page-handlers.js'
+import type { PageWriter } from './page-writer.js'
+import { scopeIn } from './scope-words.js'
+import { SecretPage } from './secret-page.js'
+import { seeOther } from './see-other.js'
+
+export interface AccountPagesParts {
+  readonly publicUrl: string
+  readonly visitors: Visitors
+  readonly view: PublicView
+  readonly accounts: Accounts
+  /** As the configuration has it, for whoever chose nothing. */
+  readonly publicationOf: (domain: string) => Publication
+  readonly grants: Grants
+  readonly sessions: Sessions
+  readonly tokens: PersonalTokens
+}
+
+const MOST_NAME = 100
+
+/** What may stand in `?done=`, and what it says. */
+const NOTICES: Readonly<Record<string, string>> = {
+  published: 'Saved: that is what anybody sees from now on.',
+  scope: 'Saved.',
+  paused: 'It is paused: it sees nothing of you until you let it go on.',
+  resumed: 'It sees you again.',
+  revoked: 'It is revoked, and sees nothing of you any more.',
+  link: 'The public link is gone.',
+  token: 'The token is gone.',
+}
+
+export function accountPages(
+  router: Router,
+  writer: PageWriter,
+  { page, form }: PageHandlers,
+  parts: AccountPagesParts,
+): void {
+  const { publicUrl, visitors, view, accounts, grants, sessions, tokens } = parts
+
+  const show = async (ctx: Context, visitor: Visitor, errors: FieldErrors = {}) => {
+    const { user, csrf, session } = visitor
+    const domain = domainOf(user)
+    const { publish, hasLink } = accounts.of(user)
+    const [granted, browsers, hers] = await Promise.all([grants.of(user), sessions.ofUser(user), tokens.ofUser(user)])
+    writer.write(
+      ctx,
+      { title: 'Your account', visitor, status: Object.keys(errors).length === 0 ? 200 : 400 },
+      <AccountPage
+        csrf={csrf}
+        user={writer.address(user)}
+        seen={view.of(user, domain)}
+        statusUrl={`${STATUS_PATH}/${encodeURIComponent(user)}`}
+        choice={publish}
+        byDomain={{ domain: domainOf(writer.address(user) as BareJid), publication: parts.publicationOf(domain) }}
+        granted={granted}
+        sessions={browsers}
+        current={session.id}
+        tokens={hers}
+        hasLink={hasLink}
+        errors={errors}
+        notice={noticeOf(ctx)}
+      />,
+    )
+  }
+
+  router.get('/account', page(show))
+
+  router.post(
+    '/account/publish',
+    form(async (ctx, { user }, { publish }) => {
+      const choice = PUBLICATION_CHOICES.find((each) => each === publish)
+      if (!choice) throw new HttpFault(400, 101, 'publish: is none of the choices')
+      await accounts.publish(user, choice)
+      seeOther(ctx, '/account?done=published#publish')
+    }),
+  )
+
+  // Whatever is gone already is as she wants it.
+  const grantForm = (
+    path: string,
+    done: string,
+    act: (user: BareJid, appid: string, fields: Fields) => Promise<unknown>,
+  ) =>
+    router.post(
+      `/account/apps/:appid/${path}`,
+      form(async (ctx, { user }, fields) => {
+        await act(user, ctx.params.appid, fields)
+        seeOther(ctx, `/account?done=${done}#apps`)
+      }),
+    )
+  grantForm('pause', 'paused', (user, appid) => grants.change(user, appid, { paused: true }))
+  grantForm('resume', 'resumed', (user, appid) => grants.change(user, appid, { paused: false }))
+  grantForm('revoke', 'revoked', (user, appid) => grants.revoke(user, appid))
+  grantForm('scope', 'scope', (user, appid, fields) => grants.change(user, appid, { scope: scopeIn(fields) }))
+
+  router.post(
+    '/account/link',
+    form(async (ctx, visitor) => {
+      const url = `${publicUrl}${STATUS_PATH}/~${await accounts.renewLink(visitor.user)}`
+      writer.write(
+        ctx,
+        { title: 'Your public link', visitor },
+        <SecretPage
+          title="Your public link"
+          label="The link"
+          secret={url}
+          hint="Whoever has it sees your status, and not who you are."
+          back="/account#link"
+        />,
+      )
+    }),
+  )
+
+  router.post(
+    '/account/link/remove',
+    form(async (ctx, { user }) => {
+      await accounts.removeLink(user)
+      seeOther(ctx, '/account?done=link#link')
+    }),
+  )
+
+  router.post(
+    '/account/tokens',
+    form(async (ctx, visitor, fields) => {
+      const name = (fields.name ?? '').trim()
+      if (name === '' || name.length > MOST_NAME) {
+        return show(ctx, visitor, { name: `Give the token a name of at most ${MOST_NAME} characters.` })
+      }
+      const made = await tokens.create(visitor.user, name)
+      if (!made) return show(ctx, visitor, { name: 'You have as many tokens as you may. Remove one first.' })
+      writer.write(
+        ctx,
+        { title: 'Your new token', visitor },
+        <SecretPage
+          title="Your new token"
+          label={`Token: ${name}`}
+          secret={made.token}
+          hint={`A script sends it as “Authorization: Bearer …” to ${publicUrl}/api/….`}
+          back="/account#tokens"
+        />,
+      )
+    }),
+  )
+
+  router.post(
+    '/account/tokens/remove',
+    form(async (ctx, { user }, { id = '' }) => {
+      await tokens.remove(user, id)
+      seeOther(ctx, '/account?done=token#tokens')
+    }),
+  )
+
+  router.post(
+    '/account/sign-out-everywhere',
+    form(async (ctx, { user }) => {
+      await sessions.endAll(user)
+      await visitors.signOut(ctx)
+      seeOther(ctx, '/')
+    }),
+  )
+
+  const showDelete = (ctx: Context, visitor: Visitor, errors: FieldErrors = {}, status = 200) =>
+    writer.write(
+      ctx,
+      { title: 'Delete everything', visitor, status },
+      <DeletePage csrf={visitor.csrf} user={writer.address(visitor.user)} errors={errors} />,
+    )
+
+  router.get(
+    '/account/delete',
+    page((ctx, visitor) => showDelete(ctx, visitor)),
+  )
+
+  router.post(
+    '/account/delete',
+    form(async (ctx, visitor, { jid = '' }) => {
+      const typed = parseUserInput(jid.trim())
+      if (typed.fault !== undefined || typed.jid !== visitor.user) {
+        return showDelete(
+          ctx,
+          visitor,
+          { jid: `Type ${writer.address(visitor.user)} to delete everything, or leave this page.` },
+          400,
+        )
+      }
+      await accounts.delete(visitor.user)
+      await visitors.signOut(ctx)
+      writer.write(ctx, { title: 'It is all gone', visitor: null }, <DeletedPage />)
+    }),
+  )
+}
+
+function noticeOf({ query, method }: Context): string | null {
+  return (method === 'GET' && typeof query.done === 'string' && NOTICES[query.done]) || null
+}

@@ -1,0 +1,169 @@
+import { APP_LIMITS, type App } from '../../apps/app.js'
+import { AppIcon } from './app-icon.js'
+import { ActivateStep, AskStep, ProofStep } from './app-steps.js'
+import { CopyButton, ErrorSummary, Field, type FieldErrors, Form, Notice, Secret } from './form.js'
+import { StateTag } from './my-apps-page.js'
+import { shownName } from './shown-name.js'
+
+export interface AppPageProps {
+  readonly csrf: string
+  readonly user: string
+  readonly app: App
+  readonly proof: { readonly url: string; readonly key: string }
+  readonly publicUrl: string
+  readonly webhookSecret: string | null
+  /** Of the form that was refused, to be mended. */
+  readonly values: Readonly<Record<string, string>>
+  readonly errors: FieldErrors
+  readonly notice: string | null
+}
+
+/** All about one application of hers, step by step. */
+export function AppPage(props: AppPageProps) {
+  const { csrf, app, errors, notice } = props
+  const name = shownName(app.name, app.domain)
+  const path = `/myapps/${app.appid}`
+  return (
+    <>
+      <ErrorSummary errors={errors} />
+      {notice !== null && <Notice>{notice}</Notice>}
+      <div class="asker">
+        <AppIcon appid={app.appid} name={name} hasIcon={app.hasIcon} />
+        <div>
+          <h1 class="tight">
+            <bdi>{name}</bdi>
+          </h1>
+          <p>
+            {app.domain} <StateTag app={app} />
+          </p>
+        </div>
+      </div>
+      <p>
+        Its id: <code id="appid">{app.appid}</code> <CopyButton of="appid" what="the id" />
+      </p>
+      <section id="steps" aria-labelledby="steps-title">
+        <h2 id="steps-title">{app.active ? 'It is active' : 'Three steps to go live'}</h2>
+        <ol class="steps">
+          <ProofStep {...props} />
+          <ActivateStep {...props} />
+          <AskStep {...props} />
+        </ol>
+      </section>
+      <Details {...props} />
+      <Webhook {...props} />
+      <Members {...props} />
+      <section id="delete">
+        <h2>Delete it</h2>
+        <p>
+          Its key stops working at once, and what users have let it see is forgotten. Who registers it again gets
+          another id, and has to ask them again.
+        </p>
+        <Form action={`${path}/delete`} csrf={csrf} confirm={`Delete ${name} for good?`}>
+          <button type="submit" class="danger">
+            Delete this application
+          </button>
+        </Form>
+      </section>
+    </>
+  )
+}
+
+function Details({ csrf, app, values, errors }: AppPageProps) {
+  return (
+    <section id="details">
+      <h2>What users are shown</h2>
+      <Form action={`/myapps/${app.appid}/edit`} csrf={csrf}>
+        <Field name="name" label="Name" value={values.name ?? app.name} errors={errors} input={{ maxLength: 200 }} />
+        <Field
+          name="description"
+          label="Description"
+          value={values.description ?? app.description}
+          errors={errors}
+          lines={3}
+        />
+        <Field
+          name="hosts"
+          label="Further hosts to which users may be sent back"
+          hint={`Subdomains of ${app.domain}, one a line, at most ${APP_LIMITS.hosts}.`}
+          value={values.hosts ?? app.hosts.join('\n')}
+          errors={errors}
+          lines={3}
+        />
+        <button type="submit">Save</button>
+      </Form>
+    </section>
+  )
+}
+
+function Webhook({ csrf, app, webhookSecret, values, errors }: AppPageProps) {
+  const path = `/myapps/${app.appid}/webhook`
+  return (
+    <section id="webhook">
+      <h2>Webhook</h2>
+      <Form action={path} csrf={csrf}>
+        <Field
+          name="url"
+          label="URL"
+          hint="Told of changes by POST, signed as Standard Webhooks has it. Empty: none."
+          value={values.url ?? app.webhook ?? ''}
+          errors={errors}
+          input={{ inputMode: 'url', maxLength: 2048, spellcheck: false }}
+        />
+        <button type="submit">Save</button>
+      </Form>
+      {webhookSecret !== null && (
+        <details>
+          <summary>Its secret</summary>
+          <Secret id="webhook-secret" label="What its calls are signed with" value={webhookSecret} lines={2} />
+          <Form action={`${path}/rotate`} csrf={csrf} confirm="The present secret is replaced. Make a new one?">
+            <button type="submit" class="quiet">
+              Make a new secret
+            </button>
+          </Form>
+        </details>
+      )}
+    </section>
+  )
+}
+
+function Members({ csrf, user, app, values, errors }: AppPageProps) {
+  const path = `/myapps/${app.appid}/members`
+  return (
+    <section id="members">
+      <h2>Members</h2>
+      <p>Every member may do all that is on this page.</p>
+      <ul class="items">
+        {app.members.map((member) => (
+          <li class="row" key={member}>
+            <span>
+              {member} {member === user && <span class="tag">you</span>}
+            </span>
+            {app.members.length > 1 && (
+              <Form
+                action={`${path}/remove`}
+                csrf={csrf}
+                {...(member === user && { confirm: 'You will not see this application any more. Leave it?' })}
+              >
+                <input type="hidden" name="jid" value={member} />
+                <button type="submit" class="danger" aria-label={`Remove ${member}`}>
+                  {member === user ? 'Leave' : 'Remove'}
+                </button>
+              </Form>
+            )}
+          </li>
+        ))}
+      </ul>
+      <Form action={path} csrf={csrf}>
+        <Field
+          name="jid"
+          label="Add a member"
+          hint="The XMPP address"
+          value={values.jid}
+          errors={errors}
+          input={{ inputMode: 'email', autocapitalize: 'none', spellcheck: false, required: true, maxLength: 3071 }}
+        />
+        <button type="submit">Add</button>
+      </Form>
+    </section>
+  )
+}

@@ -1,0 +1,215 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import type { App } from '../../apps/app.js'
+import { AppFault } from '../../apps/app-fault.js'
+import type { Apps } from '../../apps/apps.js'
+import { type BareJid, parseUserInput } from '../../presence/jid.js'
+import { HttpFault } from '../fault.js'
+import type { Visitor } from '../visitors.js'
+import { AppPage } from './app-page.js'
+import type { FieldErrors } from './form.js'
+import { KeyPage } from './key-page.js'
+import { MyAppsPage } from './my-apps-page.js'
+import type { Fields, PageHandlers } from './page-handlers.js'
+import type { PageWriter } from './page-writer.js'
+import { seeOther } from './see-other.js'
+import { sentence } from './sentence.js'
+import { shownName } from './shown-name.js'
+
+export interface AppPagesParts {
+  readonly publicUrl: string
+  readonly apps: Apps
+}
+
+/** What may stand in `?done=`, and what it says. */
+const NOTICES: Readonly<Record<string, string>> = {
+  registered: 'It is registered. Now prove that the domain is yours.',
+  proven: 'The domain is proven.',
+  deactivated: 'It is not active any more: its key does not work.',
+  saved: 'Saved.',
+  webhook: 'Saved. What its calls are signed with stands below.',
+  rotated: 'There is a new secret.',
+  added: 'Added.',
+  removed: 'Removed.',
+  deleted: 'It is deleted.',
+  left: 'You are no member of it any more.',
+}
+
+export function appPages(
+  router: Router,
+  writer: PageWriter,
+  { page, form }: PageHandlers,
+  { apps, publicUrl }: AppPagesParts,
+): void {
+  const list = async (ctx: Context, visitor: Visitor, values: Fields = {}, errors: FieldErrors = {}) => {
+    const mine = await apps.of(visitor.user)
+    writer.write(
+      ctx,
+      { title: 'My apps', visitor, status: statusOf(errors) },
+      <MyAppsPage csrf={visitor.csrf} apps={mine} values={values} errors={errors} notice={noticeOf(ctx)} />,
+    )
+  }
+
+  const show = async (ctx: Context, visitor: Visitor, app: App, values: Fields = {}, errors: FieldErrors = {}) => {
+    const webhookSecret = await apps.webhookSecret(app)
+    writer.write(
+      ctx,
+      { title: shownName(app.name, app.domain), visitor, status: statusOf(errors) },
+      <AppPage
+        csrf={visitor.csrf}
+        user={visitor.user}
+        app={app}
+        proof={apps.proof(app)}
+        publicUrl={publicUrl}
+        webhookSecret={webhookSecret}
+        values={values}
+        errors={errors}
+        notice={noticeOf(ctx)}
+      />,
+    )
+  }
+
+  const showKey = (ctx: Context, visitor: Visitor, app: App, key: string, rotated: boolean) =>
+    writer.write(
+      ctx,
+      { title: 'The key', visitor },
+      <KeyPage app={app} secret={key} publicUrl={publicUrl} rotated={rotated} />,
+    )
+
+  const appOf = async (ctx: Context, { user }: Visitor): Promise<App> => {
+    const app = await apps.managed(user, ctx.params.appid ?? '')
+    if (!app) throw new HttpFault(404, 130, 'there is no such application, or you are no member of it')
+    return app
+  }
+
+  /** A form of one app's page; what is wrong stands in `field`, unless it says another one. */
+  const action = (
+    path: string,
+    field: string,
+    act: (app: App, fields: Fields, ctx: Context, visitor: Visitor) => Promise<string | null>,
+  ) =>
+    router.post(
+      `/myapps/:appid/${path}`,
+      form(async (ctx: Context, visitor, fields) => {
+        const app = await appOf(ctx, visitor)
+        try {
+          const location = await act(app, fields, ctx, visitor)
+          if (location !== null) seeOther(ctx, location)
+        } catch (error) {
+          await show(ctx, visitor, app, fields, errorsOf(error, field))
+        }
+      }),
+    )
+
+  router.get('/myapps', page(list))
+
+  router.post(
+    '/myapps',
+    form(async (ctx, visitor, fields) => {
+      const { domain = '', name = '', description = '' } = fields
+      try {
+        const app = await apps.register(visitor.user, { domain, name, description })
+        seeOther(ctx, pathOf(app, 'registered'))
+      } catch (error) {
+        await list(ctx, visitor, fields, errorsOf(error, 'domain'))
+      }
+    }),
+  )
+
+  router.get(
+    '/myapps/:appid',
+    page(async (ctx: Context, visitor) => show(ctx, visitor, await appOf(ctx, visitor))),
+  )
+
+  action('verify', 'verify', async (app, _, __, { user }) => {
+    const verdict = await apps.verify(app, user)
+    if (verdict.kind === 'failed') throw new AppFault('wrong-state', `Not proven. ${verdict.found}`)
+    return pathOf(app, 'proven')
+  })
+
+  action('activate', 'activate', async (app, _, ctx, visitor) => {
+    const activated = await apps.activate(app)
+    showKey(ctx, visitor, activated.app, activated.key, false)
+    return null
+  })
+
+  action('rotate', 'activate', async (app, _, ctx, visitor) => {
+    showKey(ctx, visitor, app, await apps.rotate(app), true)
+    return null
+  })
+
+  action('deactivate', 'activate', async (app) => {
+    await apps.deactivate(app)
+    return pathOf(app, 'deactivated')
+  })
+
+  action('edit', 'name', async (app, { name = '', description = '', hosts = '' }) => {
+    const lines = hosts.split('\n').map((line) => line.trim())
+    await apps.edit(app, { name, description, hosts: lines.filter((line) => line !== '') })
+    return pathOf(app, 'saved')
+  })
+
+  action('webhook', 'url', async (app, { url = '' }) => {
+    await apps.setWebhook(app, url.trim() === '' ? null : url.trim())
+    return pathOf(app, url.trim() === '' ? 'saved' : 'webhook', 'webhook')
+  })
+
+  action('webhook/rotate', 'url', async (app) => {
+    await apps.rotateWebhook(app)
+    return pathOf(app, 'rotated', 'webhook')
+  })
+
+  action('members', 'jid', async (app, { jid = '' }) => {
+    await apps.addMember(app, memberOf(jid))
+    return pathOf(app, 'added', 'members')
+  })
+
+  action('members/remove', 'jid', async (app, { jid = '' }, _, { user }) => {
+    await apps.removeMember(app, memberOf(jid))
+    return jid === user ? '/myapps?done=left' : pathOf(app, 'removed', 'members')
+  })
+
+  action('delete', 'delete', async (app) => {
+    await apps.remove(app)
+    return '/myapps?done=deleted'
+  })
+}
+
+function memberOf(jid: string): BareJid {
+  const parsed = parseUserInput(jid.trim())
+  if (parsed.fault !== undefined)
+    throw new AppFault('bad-field', 'jid: that is no XMPP address such as alice@example.org')
+  return parsed.jid
+}
+
+/** Next to which field it stands, in words for people. Whatever is no fault of hers is thrown on. */
+function errorsOf(error: unknown, field: string): FieldErrors {
+  if (!(error instanceof AppFault)) throw error
+  const [, named, text = error.message] = /^(\w+): (.*)$/s.exec(error.message) ?? []
+  const at = named === 'webhook' ? 'url' : named
+  return at !== undefined && FIELDS.has(at)
+    ? { [at]: `${LABELS[at] ?? 'It'}: ${text}` }
+    : { [field]: sentence(error.message) }
+}
+
+const LABELS: Readonly<Record<string, string>> = {
+  domain: 'Domain',
+  name: 'Name',
+  description: 'Description',
+  hosts: 'Further hosts',
+  url: 'Webhook',
+  jid: 'Member',
+}
+const FIELDS = new Set(Object.keys(LABELS))
+
+function statusOf(errors: FieldErrors): number {
+  return Object.keys(errors).length === 0 ? 200 : 400
+}
+
+function pathOf({ appid }: App, done: string, place?: string): string {
+  return `/myapps/${appid}?done=${done}${place === undefined ? '' : `#${place}`}`
+}
+
+function noticeOf({ query, method }: Context): string | null {
+  return (method === 'GET' && typeof query.done === 'string' && NOTICES[query.done]) || null
+}

@@ -1,0 +1,23 @@
+import { SCOPES, type Scope } from '../../apps/app.js'
+
+export interface ScopeWords {
+  readonly title: string
+  readonly short: string
+  readonly long: string
+}
+
+/** What each means to whoever is asked for it. */
+export const SCOPE_WORDS: Readonly<Record<Scope, ScopeWords>> = {
+  status: {
+    title: 'Your status',
+    short: 'your status',
+    long: 'Whether you are online, away, unavailable or offline, as it changes.',
+  },
+  details: { title: 'The details', short: 'the details', long: 'Your status text, and since when it is so.' },
+  address: { title: 'Your address', short: 'your address', long: 'With it, it could also write to you.' },
+}
+
+/** Those whose boxes are ticked in a form. */
+export function scopeIn(fields: Readonly<Record<string, string>>): readonly Scope[] {
+  return SCOPES.filter((each) => fields[`scope_${each}`] === 'on')
+}
