@@ -38,6 +38,12 @@ async function live(username, changeEveryMs, moods) {
     return xmpp.send(xml('presence', {}, show && xml('show', {}, show), text && xml('status', {}, text)))
   }
   xmpp.on('error', (error) => console.error(`${username}: ${error.message}`))
+  // A code to sign in with, say: whoever has no XMPP client at hand reads it here.
+  xmpp.on('stanza', (stanza) => {
+    const body = stanza.is('message') && stanza.getChildText('body')
+    if (body)
+      console.log(`\n  ${username} has a message from ${stanza.attrs.from}:\n\n${body.replace(/^/gm, '    ')}\n`)
+  })
   // The library connects again on its own, but leaves the presence to us.
   xmpp.on('online', send)
   await xmpp.start()

@@ -69,6 +69,10 @@ Up and running. Ask who is there:
   bob       curl ${url}/xmpp/status/bob@${DOMAIN}
   metrics   curl http://127.0.0.1:${opsPort}/metrics
 
+  Your account      ${url}/account   (sign in as alice@${DOMAIN} or bob@${DOMAIN})
+  Your applications ${url}/myapps
+
+  The code to sign in with comes by XMPP; what alice and bob are sent is shown here, too.
   Log in with an XMPP client at 127.0.0.1 port ${c2sPort} (no TLS), as alice@${DOMAIN} or bob@${DOMAIN}, password ${password}.
   Configuration and logs are in .quickstart/.
 `)
@@ -131,6 +135,8 @@ Include "${ROOT}prosody/privileged.cfg.lua"
     ops: { listen: `127.0.0.1:${opsPort}` },
     xmpp: { service: `xmpp://127.0.0.1:${componentPort}`, domain: COMPONENT, secret },
     domains: { [DOMAIN]: { publish: 'details' } },
+    // So that an application on this very machine can be proven, as 127.0.0.1:PORT.
+    outbound: { allowPrivate: ['127.0.0.0/8', '::1/128'] },
     storage: { directory: `${DIRECTORY}/data` },
   }
   mkdirSync(`${DIRECTORY}/certs`)
