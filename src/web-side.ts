@@ -78,14 +78,21 @@ export class WebSide {
     this.#signIn = new SignIn(this.#messages, clock, random)
     const requests = new SignInRequests(this.#signIn, () => link.online, random)
     const sessions = new Sessions(storage.sessions, clock, random, (user) => this.accounts.signedIn(user))
-    const tokens = new PersonalTokens(storage.personalTokens, clock, random)
+    const tokens = new PersonalTokens(storage.personalTokens, clock, random, forgotten)
     const secret = storage.secret('csrf', random)
     const visitors = new Visitors(sessions, tokens, { publicUrl, trustProxy, secret })
 
     // Applications
     this.#outbound = new OutboundClient(config.outbound.allowPrivate, clock)
     const appsSecret = storage.secret('apps', random)
-    this.apps = new Apps({ store: storage.apps, outbound: this.#outbound, clock, random, secret: appsSecret })
+    this.apps = new Apps({
+      store: storage.apps,
+      outbound: this.#outbound,
+      clock,
+      random,
+      secret: appsSecret,
+      forgotten,
+    })
 
     const presenceTokens = new PresenceTokens(publicUrl, storage.secret('presence tokens', random), clock)
     this.grants = new Grants({

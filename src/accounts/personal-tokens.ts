@@ -1,5 +1,6 @@
 import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
+import type { Forgotten } from './forgotten.js'
 import { hashOf } from './hash.js'
 import type { PersonalToken, PersonalTokenStore } from './personal-token.js'
 
@@ -14,16 +15,25 @@ export class PersonalTokens {
   readonly #store: PersonalTokenStore
   readonly #clock: Clock
   readonly #random: (bytes: number) => Buffer
+  readonly #forgotten: Pick<Forgotten, 'has'>
 
-  constructor(store: PersonalTokenStore, clock: Clock, random: (bytes: number) => Buffer) {
+  constructor(
+    store: PersonalTokenStore,
+    clock: Clock,
+    random: (bytes: number) => Buffer,
+    forgotten: Pick<Forgotten, 'has'>,
+  ) {
     this.#store = store
     this.#clock = clock
     this.#random = random
+    this.#forgotten = forgotten
   }
 
-  /** `token` is what the script sends, and is known to her alone from then on; it begins with the id. null: she has enough. */
+  /** `token` is what the script sends, and is known to her alone from then on; it begins with the id. null: she has enough, or was deleted. */
   async create(user: BareJid, name: string): Promise<(PersonalToken & { readonly token: string }) | null> {
     if ((await this.#store.ofUser(user)).length >= MOST_TOKENS) return null
+    // While her request was still coming in.
+    if (this.#forgotten.has(user)) return null
     const id = `tok_${this.#random(ID_BYTES).toString('base64url')}`
     const token = id + this.#random(SECRET_BYTES).toString('base64url')
     const made = { id, user, name, createdAt: this.#clock.now() }

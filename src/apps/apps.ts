@@ -1,4 +1,5 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { Forgotten } from '../accounts/forgotten.js'
 import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
 import { APP_LIMITS, type App, type AppIcon, type AppId, type AppStore } from './app.js'
@@ -20,6 +21,7 @@ export interface AppsParts {
   readonly random: (bytes: number) => Buffer
   /** Of this database. */
   readonly secret: Buffer
+  readonly forgotten: Pick<Forgotten, 'has'>
 }
 
 export type Verdict =
@@ -38,11 +40,13 @@ export class Apps {
   readonly #random: (bytes: number) => Buffer
   readonly #secrets: AppSecrets
   readonly #keys: AppKeys
+  readonly #forgotten: Pick<Forgotten, 'has'>
   readonly #fetches = new RateLimiterMemory(FETCHES)
   /** One change after the other: each is of what the one before left. */
   #changed: Promise<unknown> = Promise.resolve()
 
-  constructor({ store, outbound, clock, random, secret }: AppsParts) {
+  constructor({ store, outbound, clock, random, secret, forgotten }: AppsParts) {
+    this.#forgotten = forgotten
     this.#store = store
     this.#outbound = outbound
     this.#clock = clock
@@ -246,7 +250,9 @@ export class Apps {
     }
   }
 
+  /** Who was deleted, perhaps while her request was under way, is kept nowhere. */
   async #admitAppOf(user: BareJid): Promise<void> {
+    if (this.#forgotten.has(user)) throw new AppFault('not-found', 'there is no such account here')
     const { length } = await this.#store.ofMember(user)
     if (length >= APP_LIMITS.appsOfUser) {
       throw new AppFault('too-many', `a user has at most ${APP_LIMITS.appsOfUser} apps`)

@@ -1,5 +1,6 @@
 import parseBody from 'co-body'
 import type { Context } from 'koa'
+import type * as z from 'zod'
 import { HttpFault } from './fault.js'
 
 /** The body as JSON. Throws HttpFault 400 (100) for what is none, 413 (103) for what is longer. */
@@ -10,6 +11,14 @@ export async function readJson(ctx: Context, maxBytes: number): Promise<unknown>
   } catch {
     throw new HttpFault(400, 100, 'the body is not JSON')
   }
+}
+
+/** The body as JSON of that shape. Throws as `readJson` does, and HttpFault 400 (101) naming the field that is wrong. */
+export async function readAs<T>(schema: z.ZodType<T>, ctx: Context, maxBytes: number): Promise<T> {
+  const { data, error } = schema.safeParse(await readJson(ctx, maxBytes))
+  if (!error) return data
+  const [issue] = error.issues
+  throw new HttpFault(400, 101, [issue?.path.join('.'), issue?.message].filter(Boolean).join(': '))
 }
 
 /** The fields of a form (`application/x-www-form-urlencoded`); of one that is there more than once, the last. */

@@ -76,6 +76,7 @@ describe('A URL that leads where it may not', () => {
       clock: systemClock,
       random: (bytes) => Buffer.alloc(bytes, ++last),
       secret: Buffer.alloc(32),
+      forgotten: { has: () => false },
     })
     subscribe('undici:client:beforeConnect', onConnect)
   })

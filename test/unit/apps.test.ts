@@ -7,6 +7,7 @@ import { AppFault, type AppFaultKind } from '../../src/apps/app-fault.js'
 import { Apps } from '../../src/apps/apps.js'
 import { OutboundClient } from '../../src/http/outbound-client.js'
 import { systemClock } from '../../src/ops/system-clock.js'
+import type { BareJid } from '../../src/presence/jid.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
 import { AppSite } from '../support/app-site.js'
@@ -24,19 +25,22 @@ describe('Applications', () => {
   const alice = jid('alice@h')
   const bob = jid('bob@h')
   const secret = randomBytes(32)
+  const deleted = new Set<BareJid>()
+  const forgotten = { has: (user: BareJid) => deleted.has(user) }
   let site: AppSite
   let database: Database
   let clock: FakeClock
   let outbound: OutboundClient
   let apps: Apps
   beforeEach(async () => {
+    deleted.clear()
     site = await AppSite.start()
     database = openDatabase(directory())
     clock = new FakeClock()
     outbound = new OutboundClient(['127.0.0.0/8'], systemClock, async (name) =>
       name.endsWith('.test') ? ['127.0.0.1'] : ['10.0.0.1'],
     )
-    apps = new Apps({ store: new SqliteAppStore(database), outbound, clock, random: randomBytes, secret })
+    apps = new Apps({ store: new SqliteAppStore(database), outbound, clock, random: randomBytes, secret, forgotten })
   })
   afterEach(async () => {
     outbound.close()
@@ -71,6 +75,15 @@ describe('Applications', () => {
       assert.equal(await apps.managed(alice, 'app_none'), null)
       assert.deepEqual(await apps.find(app.appid), app)
       assert.deepEqual(site.asked, [])
+    })
+
+    it('are of nobody who was deleted while the manifest was fetched, nor get her as a member', async () => {
+      manifest({ name: 'Manifest' })
+      const registering = apps.register(alice, { domain: site.domain })
+      deleted.add(alice)
+      await assert.rejects(registering, fault('not-found'))
+      assert.deepEqual(await apps.of(alice), [])
+      await assert.rejects(apps.addMember(await register(bob), alice), fault('not-found'))
     })
 
     it('take from the manifest what is left out', async () => {
@@ -207,7 +220,14 @@ describe('Applications', () => {
       assert.equal(url, `http://${site.domain}/__presence`)
       assert.match(key, /^[\w-]{1024}$/)
       assert.notEqual(apps.proof(await register()).key, key)
-      const anew = new Apps({ store: new SqliteAppStore(database), outbound, clock, random: randomBytes, secret })
+      const anew = new Apps({
+        store: new SqliteAppStore(database),
+        outbound,
+        clock,
+        random: randomBytes,
+        secret,
+        forgotten,
+      })
       assert.equal(anew.proof(app).key, key)
     })
 

@@ -39,7 +39,7 @@ describe('The API for signing in', () => {
     const signIn = new SignIn({ send: (_, message) => void sent.push(message) }, clock, randomBytes)
     const requests = new SignInRequests(signIn, () => online, randomBytes)
     const sessions = new Sessions(new SqliteSessionStore(database), clock, randomBytes)
-    const tokens = new PersonalTokens(new SqlitePersonalTokenStore(database), clock, randomBytes)
+    const tokens = new PersonalTokens(new SqlitePersonalTokenStore(database), clock, randomBytes, { has: () => false })
     const visitors = new Visitors(sessions, tokens, { publicUrl: ORIGIN, trustProxy: [], secret: randomBytes(32) })
     const domains = new Domains(['bücher.example'])
     const app = createApplication({

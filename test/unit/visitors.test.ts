@@ -8,6 +8,7 @@ import { Sessions } from '../../src/accounts/sessions.js'
 import { HttpFault } from '../../src/http/fault.js'
 import { readForm } from '../../src/http/read-body.js'
 import { Visitors } from '../../src/http/visitors.js'
+import type { BareJid } from '../../src/presence/jid.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 import { SqlitePersonalTokenStore } from '../../src/storage/sqlite-personal-token-store.js'
 import { SqliteSessionStore } from '../../src/storage/sqlite-session-store.js'
@@ -27,12 +28,15 @@ describe('Visitors', () => {
   let clock: FakeClock
   let close: () => void
   let url: string
+  let deleted: BareJid | undefined
 
   beforeEach(async () => {
     database = openDatabase(directory())
     clock = new FakeClock()
     sessions = new Sessions(new SqliteSessionStore(database), clock, randomBytes)
-    tokens = new PersonalTokens(new SqlitePersonalTokenStore(database), clock, randomBytes)
+    tokens = new PersonalTokens(new SqlitePersonalTokenStore(database), clock, randomBytes, {
+      has: (user) => user === deleted,
+    })
     await open(`${ORIGIN}/here`)
   })
   afterEach(() => {
@@ -223,6 +227,12 @@ describe('Visitors', () => {
     assert.equal((await ask('GET', '/api', { ...password, Cookie })).status, 200)
     await tokens.remove(ALICE, made.id)
     assert.equal((await ask('GET', '/api', { Authorization: `Bearer ${made.token}` })).errno, 112)
+  })
+
+  it('have no token that was made while their account was deleted', async () => {
+    deleted = jid('gone@h')
+    assert.equal(await tokens.create(deleted, 'late'), null)
+    assert.deepEqual(await tokens.ofUser(deleted), [])
   })
 
   it('have at most fifty tokens', async () => {

@@ -5,7 +5,7 @@ import type { App } from '../../apps/app.js'
 import type { Apps } from '../../apps/apps.js'
 import { type BareJid, parseUserInput } from '../../presence/jid.js'
 import { HttpFault } from '../fault.js'
-import { readJson } from '../read-body.js'
+import { readAs } from '../read-body.js'
 import type { Visitors } from '../visitors.js'
 
 export interface AppRouteParts {
@@ -55,7 +55,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
   })
 
   router.post('/api/apps', signedIn, async (ctx) => {
-    ctx.body = printed(await apps.register(ctx.state.user, await bodyAs(REGISTERED, ctx)))
+    ctx.body = printed(await apps.register(ctx.state.user, await readAs(REGISTERED, ctx, MOST_BYTES)))
   })
 
   router.get('/api/apps/:appid', signedIn, async (ctx) => {
@@ -64,7 +64,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
 
   router.patch('/api/apps/:appid', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    ctx.body = printed(await apps.edit(app, await bodyAs(EDITED, ctx)))
+    ctx.body = printed(await apps.edit(app, await readAs(EDITED, ctx, MOST_BYTES)))
   })
 
   router.delete('/api/apps/:appid', signedIn, async (ctx) => {
@@ -97,7 +97,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
 
   router.post('/api/apps/:appid/members', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    const { jid } = await bodyAs(MEMBER, ctx)
+    const { jid } = await readAs(MEMBER, ctx, MOST_BYTES)
     const { members } = await apps.addMember(app, memberOf(jid))
     ctx.body = { members }
   })
@@ -109,7 +109,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
 
   router.put('/api/apps/:appid/webhook', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    ctx.body = { secret: await apps.setWebhook(app, (await bodyAs(WEBHOOK, ctx)).url) }
+    ctx.body = { secret: await apps.setWebhook(app, (await readAs(WEBHOOK, ctx, MOST_BYTES)).url) }
   })
 
   router.delete('/api/apps/:appid/webhook', signedIn, async (ctx) => {
@@ -135,12 +135,4 @@ function memberOf(text: string): BareJid {
   const parsed = parseUserInput(text)
   if (parsed.fault !== undefined) throw new HttpFault(400, 102, `${JSON.stringify(text)} is not a JID`)
   return parsed.jid
-}
-
-async function bodyAs<T>(schema: z.ZodType<T>, ctx: Context): Promise<T> {
-  const { data, error } = schema.safeParse(await readJson(ctx, MOST_BYTES))
-  if (!error) return data
-  const [issue] = error.issues
-  const where = issue?.path.join('.')
-  throw new HttpFault(400, 101, `${where ? `${where}: ` : ''}${issue?.message}`)
 }

@@ -10,7 +10,7 @@ import type { Domains } from '../../presence/domains.js'
 import type { BareJid } from '../../presence/jid.js'
 import { PUBLICATION_CHOICES } from '../../presence/publication.js'
 import { HttpFault } from '../fault.js'
-import { readJson } from '../read-body.js'
+import { readAs } from '../read-body.js'
 import { STATUS_PATH } from '../status-endpoint.js'
 import { publish, statusJson } from '../status-rendering.js'
 import type { Visitors } from '../visitors.js'
@@ -65,7 +65,7 @@ export function meRoutes(
   })
 
   router.put('/api/me', signedIn, async (ctx) => {
-    const { publish: choice } = await bodyAs(CHOICE, ctx)
+    const { publish: choice } = await readAs(CHOICE, ctx, MOST_BYTES)
     await accounts.publish(ctx.state.user, choice)
     ctx.body = printed(ctx.state.user)
   })
@@ -81,7 +81,7 @@ export function meRoutes(
 
   router.patch('/api/me/grants/:appid', signedIn, async (ctx) => {
     const { user } = ctx.state
-    const to = await bodyAs(CHANGE, ctx)
+    const to = await readAs(CHANGE, ctx, MOST_BYTES)
     const changed = await grants.change(user, ctx.params.appid ?? '', to)
     const found = changed && (await grants.of(user)).find(({ grant }) => grant.appid === changed.appid)
     if (!found) throw noGrant()
@@ -108,10 +108,3 @@ function printedGrant({ uid, scope, paused, grantedAt }: Grant, { appid, name, d
 }
 
 const noGrant = () => new HttpFault(404, 130, 'you have let in no such app')
-
-async function bodyAs<T>(schema: z.ZodType<T>, ctx: Context): Promise<T> {
-  const read = schema.safeParse(await readJson(ctx, MOST_BYTES))
-  if (read.success) return read.data
-  const [issue] = read.error.issues
-  throw new HttpFault(400, 101, [issue?.path.join('.'), issue?.message].filter(Boolean).join(': '))
-}
