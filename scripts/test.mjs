@@ -6,15 +6,13 @@ setUp({ debian: TEST_PACKAGES, cleanBuild: true })
 
 const args = process.argv.slice(2)
 const MOCHA = [`${ROOT}node_modules/mocha/bin/mocha.js`, '--fail-zero', ...args]
-const OF_COMMANDS = 'build/test/cli/**'
-const OF_THE_REST = 'build/test/!(cli)/**'
-
-// Those of the commands mostly wait for processes: beside the others they take no time of their own. Whoever asks for certain
-// tests has them in one run.
+// Those of the commands and of real servers mostly wait: beside the others they take no time of their own. Whoever asks for
+// certain tests has them in one run.
+const APART = ['build/test/cli/**', 'build/test/servers/**']
 const runs = args.every((arg) => /^--(no-)?colou?r$/.test(arg))
   ? [
-      [['--ignore', OF_COMMANDS], 'inherit'],
-      [['--ignore', OF_THE_REST], 'pipe'],
+      [ignoring(APART), 'inherit'],
+      ...APART.map((folder) => [ignoring([folder.replace(/(\w+)\/\*\*$/, '!($1)/**')]), 'pipe']),
     ]
   : [[[], 'inherit']]
 
@@ -35,4 +33,8 @@ function run(ignored, output) {
       resolve(code ?? 1)
     })
   })
+}
+
+function ignoring(folders) {
+  return folders.flatMap((folder) => ['--ignore', folder])
 }
