@@ -66,49 +66,18 @@ export class Storage {
     knownUntil: () => this.#run(({ presences }) => presences.knownUntil()),
     saveKnownUntil: (time) => this.#run(({ presences }) => presences.saveKnownUntil(time)),
   }
-  readonly publications: PublicationStore = {
-    choices: () => this.#run(({ publications }) => publications.choices()),
-    saveChoice: (user, choice) => this.#run(({ publications }) => publications.saveChoice(user, choice)),
-  }
-  readonly subscriptions: SubscriptionStore = {
-    subscriptions: () => this.#run(({ subscriptions }) => subscriptions.subscriptions()),
-    saveSubscription: (user, subscription) =>
-      this.#run(({ subscriptions }) => subscriptions.saveSubscription(user, subscription)),
-  }
-  readonly rosters: RosterStore = {
-    printed: (user) => this.#read(({ rosters }) => rosters.printed(user)),
-    save: (printed) => this.#run(({ rosters }) => rosters.save(printed)),
-    users: (domain, after, limit) => this.#run(({ rosters }) => rosters.users(domain, after, limit)),
-  }
-  readonly rosterCopies: RosterCopies = {
-    copyOf: (user) => this.#run(({ rosterCopies }) => rosterCopies.copyOf(user)),
-    saveCopy: (user, copy) => this.#run(({ rosterCopies }) => rosterCopies.saveCopy(user, copy)),
-  }
-  readonly rosterPushes: RosterPushStore = {
-    pushed: (user) => this.#run(({ rosterPushes }) => rosterPushes.pushed(user)),
-    savePushed: (user, printed) => this.#run(({ rosterPushes }) => rosterPushes.savePushed(user, printed)),
-    pushedUsers: (after, limit) => this.#run(({ rosterPushes }) => rosterPushes.pushedUsers(after, limit)),
-  }
-  readonly apps: AppStore = this.#each(({ apps }) => apps)
-  readonly sessions: SessionStore = {
-    find: (id) => this.#read(({ sessions }) => sessions.find(id)),
-    ofUser: (user) => this.#read(({ sessions }) => sessions.ofUser(user)),
-    save: (session) => this.#run(({ sessions }) => sessions.save(session)),
-    used: (id, at) => this.#run(({ sessions }) => sessions.used(id, at)),
-    remove: (id) => this.#run(({ sessions }) => sessions.remove(id)),
-    removeOfUser: (user) => this.#run(({ sessions }) => sessions.removeOfUser(user)),
-    removeUnusedSince: (time) => this.#run(({ sessions }) => sessions.removeUnusedSince(time)),
-  }
-  readonly personalTokens: PersonalTokenStore = {
-    find: (hash) => this.#read(({ personalTokens }) => personalTokens.find(hash)),
-    ofUser: (user) => this.#read(({ personalTokens }) => personalTokens.ofUser(user)),
-    save: (token, hash) => this.#run(({ personalTokens }) => personalTokens.save(token, hash)),
-    remove: (user, id) => this.#run(({ personalTokens }) => personalTokens.remove(user, id)),
-  }
-  readonly grants: GrantStore = this.#each(({ grants }) => grants)
-  readonly accounts: AccountStore = this.#each(({ accounts }) => accounts)
-  readonly publicLinks: PublicLinkStore = this.#each(({ publicLinks }) => publicLinks)
-  readonly forgotten: ForgottenStore = this.#each(({ forgotten }) => forgotten)
+  readonly publications = this.#store<PublicationStore>(({ publications }) => publications)
+  readonly subscriptions = this.#store<SubscriptionStore>(({ subscriptions }) => subscriptions)
+  readonly rosters = this.#store<RosterStore>(({ rosters }) => rosters, ['printed', 'users'])
+  readonly rosterCopies = this.#store<RosterCopies>(({ rosterCopies }) => rosterCopies, ['copyOf'])
+  readonly rosterPushes = this.#store<RosterPushStore>(({ rosterPushes }) => rosterPushes, ['pushed', 'pushedUsers'])
+  readonly sessions = this.#store<SessionStore>(({ sessions }) => sessions, ['find', 'ofUser'])
+  readonly personalTokens = this.#store<PersonalTokenStore>(({ personalTokens }) => personalTokens, ['find', 'ofUser'])
+  readonly apps = this.#store<AppStore>(({ apps }) => apps, ['find', 'ofMember', 'keys', 'icon', 'webhookGeneration'])
+  readonly grants = this.#store<GrantStore>(({ grants }) => grants, ['find', 'byUid', 'ofUser', 'ofApp', 'countOfApp'])
+  readonly accounts = this.#store<AccountStore>(({ accounts }) => accounts)
+  readonly publicLinks = this.#store<PublicLinkStore>(({ publicLinks }) => publicLinks)
+  readonly forgotten = this.#store<ForgottenStore>(({ forgotten }) => forgotten)
   readonly #directory: string
   readonly #observer: StorageObserver
   readonly #secrets = new Map<string, Buffer>()
@@ -177,9 +146,10 @@ export class Storage {
   async #run<T>(call: (stores: OpenDatabase) => Promise<T>): Promise<T> {
     try {
       if (this.#damaged || !this.#open.database.open) throw new StorageError(this.#fault ?? 'the database is damaged')
+      // Before, so that what is refused is not done all the same in a file that is gone, of which the rest is salvaged.
+      this.#demandInPlace()
       const result = await call(this.#open)
-      const displaced = this.#open.place.displaced()
-      if (displaced) throw new StorageError(displaced.why)
+      this.#demandInPlace()
       return result
     } catch (error) {
       this.#failed(error)
@@ -187,11 +157,21 @@ export class Storage {
     }
   }
 
-  /** A store whose every method is run by `#run`. */
-  #each<Store extends object>(store: (stores: OpenDatabase) => Store): Store {
+  #demandInPlace(): void {
+    const displaced = this.#open.place.displaced()
+    if (displaced) throw new StorageError(displaced.why)
+  }
+
+  /** A store of the database that is in use when its method is called. `reads`: those of them that change nothing. */
+  #store<Store extends object>(
+    store: (stores: OpenDatabase) => Store,
+    reads: readonly (keyof Store & string)[] = [],
+  ): Store {
     type Methods = Record<string | symbol, (...said: unknown[]) => Promise<unknown>>
     const get = (_: unknown, method: string | symbol) => {
-      return (...said: unknown[]) => this.#run(async (stores) => (store(stores) as Methods)[method]?.(...said))
+      const call = (said: unknown[]) => async (stores: OpenDatabase) => (store(stores) as Methods)[method]?.(...said)
+      const isRead = (reads as readonly (string | symbol)[]).includes(method)
+      return (...said: unknown[]) => (isRead ? this.#read(call(said)) : this.#run(call(said)))
     }
     return new Proxy({}, { get }) as Store
   }

@@ -245,6 +245,23 @@ describe('Storage', () => {
     await storage.publications.saveChoice(user, 'none')
   })
 
+  it('does not do what it refused because the file is gone', async () => {
+    await storage.rosters.save(new Map([[jid('carol@h'), CONTACTS]]))
+    rmSync(file)
+    await assert.rejects(storage.rosters.save(new Map([[jid('carol@h'), '']])), /is gone/)
+    await untilRecovered()
+    assert.equal(await storage.rosters.printed(jid('carol@h')), CONTACTS)
+  })
+
+  it('reads on while the file is gone', async () => {
+    rmSync(file)
+    await assert.rejects(choose(), /is gone/)
+    assert.deepEqual(await storage.sessions.ofUser(ALICE), [])
+    assert.deepEqual(await storage.apps.ofMember(ALICE), [])
+    assert.deepEqual(await storage.grants.ofUser(ALICE), [])
+    assert.equal(await storage.rosters.printed(ALICE), CONTACTS)
+  })
+
   it('leaves alone what the admin has moved away, whatever its name', async () => {
     renameSync(file, `${file}.damaged`)
     const moved = readFileSync(`${file}.damaged`)
