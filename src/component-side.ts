@@ -142,8 +142,9 @@ export class ComponentSide implements AccountSources {
   }
 
   lookUp(user: BareJid): void {
-    const { config, rosterSide } = this.#parts
+    const { config, domains, rosterSide } = this.#parts
     const domain = domainOf(user)
+    if (!domains.has(domain)) return
     this.#reconciler.lookUp(user, domain)
     // What fails is tried on, and said in the log, there.
     rosterSide.refresh(domain, [user]).catch(() => {})

@@ -68,7 +68,9 @@ export class WebSide {
     const { publicUrl, trustProxy } = config.http
 
     // Accounts
-    const isServed = (user: BareJid) => domains.has(domainOf(user)) || contacts?.mayWatch(user) === true
+    // Who was deleted is no contact any more, and comes back by signing in.
+    const isContact = (user: BareJid) => contacts?.mayWatch(user) || forgotten.has(user)
+    const isServed = (user: BareJid) => domains.has(domainOf(user)) || (contacts !== null && isContact(user))
     const address = (user: BareJid) => (contacts ?? domains).address(user)
     this.#messages = new SignInMessages(link, clock, {
       publicUrl,

@@ -24,7 +24,7 @@ export interface AccountSources {
   mayExpect(user: BareJid): boolean
   /** Nothing of her is wanted any more. */
   forget(user: BareJid): void
-  /** It is wanted again, as soon as it can be had. */
+  /** It is wanted again, as soon as it can be had; of whom it cannot, nothing happens. */
   lookUp(user: BareJid): void
 }
 
@@ -113,8 +113,7 @@ export class Accounts {
   async signedIn(user: BareJid): Promise<void> {
     if (!(await this.#parts.forgotten.remove(user))) return
     const { domains, board, sources } = this.#parts
-    if (!domains.has(domainOf(user))) return
-    board.doubt(user)
+    if (domains.has(domainOf(user))) board.doubt(user)
     sources.lookUp(user)
   }
 

@@ -189,3 +189,41 @@ for (const [name, startServer, mode] of WIRINGS) {
     })
   })
 }
+
+describe('A contact of no served domain, who had everything deleted', function () {
+  this.timeout(60_000)
+
+  it('can sign in again, and is asked to be seen again', async () => {
+    const una = 'una@unserved.localhost'
+    const server = await startProsody({ mode: 'none', users: ['robot'], domains: ['localhost', 'unserved.localhost'] })
+    const opened: (() => Promise<unknown>)[] = [() => server.stop()]
+    try {
+      await server.register('una', PASSWORD, 'unserved.localhost')
+      const [port = 0] = await freePorts(1)
+      const publicUrl = `http://localhost:${port}`
+      const service = `xmpp://127.0.0.1:${server.c2sPort}`
+      const gateway = await startGateway({
+        config: { http: { port, publicUrl }, xmpp: { connection: 'account', service, jid: ROBOT, password: PASSWORD } },
+      })
+      opened.push(() => gateway.stop())
+      await until(async () => (await fetch(`${gateway.opsUrl}/readyz`)).ok, 20_000, 'the link')
+      const client = await XmppUser.login({ port: server.c2sPort, jid: una, resource: 'laptop' })
+      opened.push(() => client.logout())
+      await client.setPresence({})
+      await gateway.run('subscribe', una)
+      await client.acceptSubscription(ROBOT)
+      const signIn = async () => {
+        const browser = new ApiClient(publicUrl, { Origin: publicUrl })
+        const { json } = await browser.ask('POST', '/api/sign-in', { jid: una })
+        const { code } = await nextSignIn(client)
+        assert.equal((await browser.ask('POST', `/api/sign-in/${json.id}`, { code })).status, 200)
+        return browser
+      }
+      assert.equal((await (await signIn()).ask('DELETE', '/api/me')).status, 200)
+      await signIn()
+      await client.acceptSubscription(ROBOT)
+    } finally {
+      for (const close of opened.reverse()) await close().catch(() => {})
+    }
+  })
+})
