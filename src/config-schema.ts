@@ -100,8 +100,11 @@ export const SCHEMA = z.strictObject({
     host: z.string().min(1).default('127.0.0.1'),
     port: integer(0, 65_535).prefault(8080),
     publicUrl: url('http:', 'https:')
-      // Every address of ours is this and a path.
-      .transform((text) => text.replace(/\/+$/, ''))
+      // Every address of ours is this and a path that begins at its root.
+      .refine((text) => !URL.canParse(text) || `${new URL(text).origin}/` === new URL(text).href, {
+        error: ({ input }) => `${quoted(input)} must be no more than https://host or https://host:port`,
+      })
+      .transform((text) => (URL.canParse(text) ? new URL(text).origin : text))
       .default('http://localhost:8080'),
     trustProxy: z
       .array(
