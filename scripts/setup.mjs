@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const PROSODY_PACKAGES = ['prosody', 'prosody-modules', 'lua-unbound']
 const COMPILER_PACKAGES = ['g++', 'make', 'python3']
-export const TEST_PACKAGES = [...PROSODY_PACKAGES, 'ejabberd', 'chromium', 'slowhttptest']
+export const TEST_PACKAGES = [...PROSODY_PACKAGES, 'ejabberd', 'chromium', 'slowhttptest', 'strace']
 
 const OLDEST_NODE = [20, 19]
 const POLICY = '/usr/sbin/policy-rc.d'

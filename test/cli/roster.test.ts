@@ -26,7 +26,7 @@ describe('presence-gateway roster', function () {
   beforeEach(async () => {
     gateway = await startGateway({
       config: {
-        xmpp: { service: 'xmpp://127.0.0.1:1', domain: 'presence.localhost', secret: 'x' },
+        xmpp: { service: 'xmpp://127.0.0.1:3', domain: 'presence.localhost', secret: 'x' },
         domains: {
           localhost: {},
           'second.example': {},

@@ -17,7 +17,7 @@ describe('a gateway whose storage is in trouble', () => {
   let file: string
   beforeEach(async () => {
     gateway = await startGateway({
-      config: { domains: { 'example.org': null }, xmpp: { secret: 'x', service: 'xmpp://127.0.0.1:1' } },
+      config: { domains: { 'example.org': null }, xmpp: { secret: 'x', service: 'xmpp://127.0.0.1:2' } },
     })
     file = join(gateway.directory, 'data', 'gateway.db')
   })

@@ -37,7 +37,7 @@ describe('/api/me', function () {
     gateway = await GatewayProcess.prepare({
       config: {
         http: { port, publicUrl },
-        xmpp: { secret: 'x', service: 'xmpp://127.0.0.1:1' },
+        xmpp: { secret: 'x', service: 'xmpp://127.0.0.1:5' },
         signIn: { domains: 'any' },
       },
     })

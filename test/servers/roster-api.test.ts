@@ -14,7 +14,7 @@ describe('the roster API', function () {
     gateway = await startGateway({
       config: {
         // Nobody listens there: rosters are served all the same.
-        xmpp: { service: 'xmpp://127.0.0.1:1', domain: 'presence.localhost', secret: 'x' },
+        xmpp: { service: 'xmpp://127.0.0.1:4', domain: 'presence.localhost', secret: 'x' },
         domains: {
           localhost: {},
           'second.example': {},
