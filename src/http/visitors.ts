@@ -95,6 +95,16 @@ export class Visitors {
     return visitor
   }
 
+  /**
+   * What whoever was found has sent. It may come long after the head of the request, so she is looked for again: what was
+   * signed out meanwhile, or removed, has sent nothing. `find`: throws, as it would have before.
+   */
+  async sent<T>(ctx: Context, body: Promise<T>, find: () => Promise<unknown> = () => this.apiUser(ctx)): Promise<T> {
+    const sent = await body
+    await find()
+    return sent
+  }
+
   /** Sets the cookie, and ends the session that the browser had before. */
   async signIn(ctx: Context, user: BareJid): Promise<void> {
     const before = await this.visitor(ctx)

@@ -27,13 +27,15 @@ export class PageHandlers {
   /** A form that was sent. */
   form = (act: (ctx: Context, visitor: Visitor, fields: Fields) => Promise<void> | void) => {
     return async (ctx: Context): Promise<void> => {
-      const visitor = await this.#visitors.visitor(ctx)
-      if (!visitor) {
+      const find = async () => {
+        const found = await this.#visitors.visitor(ctx)
+        if (found) return found
         // Before whoever sends it from elsewhere hears more.
         this.#visitors.checkOrigin(ctx)
         throw new HttpFault(401, 110, 'nothing was changed: you are not signed in any more')
       }
-      const fields = await readForm(ctx)
+      const visitor = await find()
+      const fields = await this.#visitors.sent(ctx, readForm(ctx), find)
       this.#visitors.checkForm(ctx, visitor, fields)
       await act(ctx, visitor, fields)
     }

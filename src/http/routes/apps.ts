@@ -10,7 +10,7 @@ import type { Visitors } from '../visitors.js'
 
 export interface AppRouteParts {
   readonly apps: Apps
-  readonly visitors: Pick<Visitors, 'apiUser'>
+  readonly visitors: Pick<Visitors, 'apiUser' | 'sent'>
   readonly publicUrl: string
 }
 
@@ -55,7 +55,9 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
   })
 
   router.post('/api/apps', signedIn, async (ctx) => {
-    ctx.body = printed(await apps.register(ctx.state.user, await readAs(REGISTERED, ctx, MOST_BYTES)))
+    ctx.body = printed(
+      await apps.register(ctx.state.user, await visitors.sent(ctx, readAs(REGISTERED, ctx, MOST_BYTES))),
+    )
   })
 
   router.get('/api/apps/:appid', signedIn, async (ctx) => {
@@ -64,7 +66,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
 
   router.patch('/api/apps/:appid', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    ctx.body = printed(await apps.edit(app, await readAs(EDITED, ctx, MOST_BYTES)))
+    ctx.body = printed(await apps.edit(app, await visitors.sent(ctx, readAs(EDITED, ctx, MOST_BYTES))))
   })
 
   router.delete('/api/apps/:appid', signedIn, async (ctx) => {
@@ -97,7 +99,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
 
   router.post('/api/apps/:appid/members', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    const { jid } = await readAs(MEMBER, ctx, MOST_BYTES)
+    const { jid } = await visitors.sent(ctx, readAs(MEMBER, ctx, MOST_BYTES))
     const { members } = await apps.addMember(app, memberOf(jid))
     ctx.body = { members }
   })
@@ -109,7 +111,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
 
   router.put('/api/apps/:appid/webhook', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    ctx.body = { secret: await apps.setWebhook(app, (await readAs(WEBHOOK, ctx, MOST_BYTES)).url) }
+    ctx.body = { secret: await apps.setWebhook(app, (await visitors.sent(ctx, readAs(WEBHOOK, ctx, MOST_BYTES))).url) }
   })
 
   router.delete('/api/apps/:appid/webhook', signedIn, async (ctx) => {

@@ -18,7 +18,7 @@ import type { Visitors } from '../visitors.js'
 export interface MeRouteParts {
   readonly accounts: Accounts
   readonly grants: Grants
-  readonly visitors: Pick<Visitors, 'apiUser'>
+  readonly visitors: Pick<Visitors, 'apiUser' | 'sent'>
   readonly domains: Domains
   readonly clock: Clock
   readonly publicUrl: string
@@ -65,7 +65,7 @@ export function meRoutes(
   })
 
   router.put('/api/me', signedIn, async (ctx) => {
-    const { publish: choice } = await readAs(CHOICE, ctx, MOST_BYTES)
+    const { publish: choice } = await visitors.sent(ctx, readAs(CHOICE, ctx, MOST_BYTES))
     await accounts.publish(ctx.state.user, choice)
     ctx.body = printed(ctx.state.user)
   })
@@ -81,7 +81,7 @@ export function meRoutes(
 
   router.patch('/api/me/grants/:appid', signedIn, async (ctx) => {
     const { user } = ctx.state
-    const to = await readAs(CHANGE, ctx, MOST_BYTES)
+    const to = await visitors.sent(ctx, readAs(CHANGE, ctx, MOST_BYTES))
     const changed = await grants.change(user, ctx.params.appid ?? '', to)
     const found = changed && (await grants.of(user)).find(({ grant }) => grant.appid === changed.appid)
     if (!found) throw noGrant()

@@ -22,8 +22,10 @@ export function tokenRoutes(router: Router, { tokens, visitors }: TokenRoutePart
 
   // Not with a token: one that was stolen must not outlive its removal by having made others.
   router.post('/api/tokens', async (ctx) => {
-    const { user } = await visitors.apiVisitor(ctx)
-    const name = ((await readJson(ctx, MOST_BYTES)) as { name?: unknown } | null)?.name
+    const find = () => visitors.apiVisitor(ctx)
+    const { user } = await find()
+    const sent = await visitors.sent(ctx, readJson(ctx, MOST_BYTES), find)
+    const name = (sent as { name?: unknown } | null)?.name
     const trimmed = typeof name === 'string' ? name.trim() : ''
     if (!NAME.test(trimmed)) throw new HttpFault(400, 101, 'name: must be a text of 1 to 100 characters')
     const made = await tokens.create(user, trimmed)
