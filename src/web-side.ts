@@ -24,7 +24,7 @@ import { Visitors } from './http/visitors.js'
 import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
 import type { Domains } from './presence/domains.js'
-import { type BareJid, domainOf } from './presence/jid.js'
+import { type BareJid, domainOf, parseStanzaJid } from './presence/jid.js'
 import type { PresenceBoard } from './presence/presence-board.js'
 import type { Publications } from './presence/publication.js'
 import type { Storage } from './storage/storage.js'
@@ -76,6 +76,7 @@ export class WebSide {
       publicUrl,
       mayReach: (user) => config.signIn.domains === 'any' || isServed(user),
       address,
+      self: config.xmpp.connection === 'account' ? (parseStanzaJid(config.xmpp.jid)?.bare ?? null) : null,
     })
     this.#signIn = new SignIn(this.#messages, clock, random)
     const requests = new SignInRequests(this.#signIn, () => link.online, random)

@@ -13,6 +13,8 @@ export interface SignInMessagesOptions {
   readonly mayReach: (user: BareJid) => boolean
   /** As her server writes her. */
   readonly address: (user: BareJid) => string
+  /** Of the account that we are; null for a component. */
+  readonly self: BareJid | null
 }
 
 /** Asks by message whether it is she who signs in, and hears what she replies (XEP-0070). */
@@ -59,6 +61,8 @@ export class SignInMessages implements SignInMessenger {
     const { type = 'normal' } = message.attrs
     // A server that cannot deliver it returns it from the bare JID: that is no refusal, and would tell who does not exist.
     if (!from || from.resource === null || !REPLIES.has(type)) return true
+    // What we send to our own account comes back to us, `<confirm/>` and all: that is nobody's yes.
+    if (from.bare === this.#options.self) return true
     if (id === undefined || method !== 'GET' || url !== this.#url || message.child('thread')?.text !== id) return true
     signIn.confirmed(id, from.bare, type !== 'error')
     return true

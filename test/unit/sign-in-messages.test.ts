@@ -25,6 +25,7 @@ describe('The message that asks who signs in', () => {
     publicUrl: 'https://presence.example.org',
     mayReach: (user) => user === ALICE,
     address: (user) => user.replace('@h', '@H'),
+    self: jid('robot@h'),
   })
   const signIn = { confirmed: (...all: unknown[]) => void heard.push(all) }
 
@@ -85,6 +86,7 @@ describe('The message that asks who signs in', () => {
     ['without a sender', { from: '' }],
     ['of a server', { from: 'h' }],
     ['of a malformed sender', { from: 'a@b@h/r' }],
+    ['of our own account, which hears what it sends itself', { from: 'Robot@h/gateway' }],
     ['of a room', { type: 'groupchat' }],
     ['as a headline', { type: 'headline' }],
     ['without a thread', { thread: '' }],
