@@ -2,7 +2,9 @@ import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
 import { hashOf } from './hash.js'
+import { siteOf } from './network.js'
 import { phrase } from './phrase.js'
+import { WrongCodes } from './wrong-codes.js'
 
 /** What a user is sent who may be the one that signs in. */
 export interface SignInMessage {
@@ -29,7 +31,9 @@ export type SignInOutcome =
   | { readonly kind: 'waiting' }
   /** At least one. */
   | { readonly kind: 'wrong-code'; readonly triesLeft: number }
-  /** She refused, it took too long, there were too many tries, it is another browser's, the link was used, or there never was such a one. */
+  /** Codes were guessed too often today, for her or from there: none is looked at. Link and confirmation go on. */
+  | { readonly kind: 'codes-refused' }
+  /** She refused, it took too long, there were too many tries, too many others began, it is another browser's, the link was used, or there never was such a one. */
   | { readonly kind: 'over' }
 
 /** What is under way, for the page that waits. */
@@ -43,6 +47,8 @@ export interface PendingSignIn {
 interface Pending extends PendingSignIn, SignInMessage {
   readonly id: string
   readonly secret: string
+  /** Where it was begun from. */
+  readonly site: string
   /** On the steady clock: setting the other one makes none last. */
   readonly endsAt: number
   triesLeft: number
@@ -51,7 +57,7 @@ interface Pending extends PendingSignIn, SignInMessage {
 
 export const SIGN_IN_MS = 10 * 60_000
 const TRIES = 5
-/** Ten thousand take some 10 MB. */
+/** Ten thousand take some 10 MB. One more ends the oldest of the site that began most, which is hardly a stranger's. */
 const MOST = 10_000
 const MOST_OF_USER = 5
 
@@ -70,26 +76,28 @@ export class SignIn {
   readonly #byConfirmId = new Map<string, Pending>()
   readonly #byLink = new Map<string, Pending>()
   readonly #ofUser = new Map<BareJid, Set<Pending>>()
+  readonly #ofSite = new Map<string, Set<Pending>>()
+  readonly #wrongCodes: WrongCodes
 
   constructor(messenger: SignInMessenger, clock: Clock, random: (bytes: number) => Buffer) {
     this.#messenger = messenger
     this.#clock = clock
     this.#random = random
+    this.#wrongCodes = new WrongCodes(clock, random)
   }
 
   /** null: there is room for one more of this user; else the ms until there is. A newer one never ends an older one, which may be hers. */
   fullFor(user: BareJid): number | null {
     this.#dropOld()
-    const [first] = this.#byId.size >= MOST ? this.#byId.values() : []
     const his = this.#ofUser.get(user)
-    const [his1st] = his && his.size >= MOST_OF_USER ? his : []
-    if (!first && !his1st) return null
-    return Math.max(first?.endsAt ?? 0, his1st?.endsAt ?? 0) - this.#clock.steady()
+    const [oldest] = his && his.size >= MOST_OF_USER ? his : []
+    return oldest ? oldest.endsAt - this.#clock.steady() : null
   }
 
-  /** `secret` belongs into a cookie of the browser that asks. Throws where it is full. */
+  /** `secret` belongs into a cookie of the browser that asks. Throws where it is full for her. */
   begin(user: BareJid, address: string): { readonly id: string; readonly phrase: string; readonly secret: string } {
     if (this.fullFor(user) !== null) throw new Error('too many sign-ins are under way')
+    this.#makeRoom()
     const words = phrase(this.#random)
     const pending: Pending = {
       id: `sgn_${this.#token(18)}`,
@@ -100,6 +108,7 @@ export class SignIn {
       linkToken: this.#token(32),
       phrase: words,
       address,
+      site: siteOf(address),
       at: this.#clock.now(),
       endsAt: this.#clock.steady() + SIGN_IN_MS,
       triesLeft: TRIES,
@@ -108,8 +117,8 @@ export class SignIn {
     this.#byId.set(pending.id, pending)
     this.#byConfirmId.set(hashOf(pending.confirmId), pending)
     this.#byLink.set(hashOf(pending.linkToken), pending)
-    const his = this.#ofUser.get(user) ?? new Set()
-    this.#ofUser.set(user, his.add(pending))
+    addTo(this.#ofUser, user, pending)
+    addTo(this.#ofSite, pending.site, pending)
     this.#messenger.send(user, pending)
     return { id: pending.id, phrase: words, secret: pending.secret }
   }
@@ -124,9 +133,12 @@ export class SignIn {
     const pending = this.#of(id, secret)
     if (!pending) return OVER
     if (code === null) return pending.isConfirmed ? this.#signedIn(pending) : { kind: 'waiting' }
+    const { user, site } = pending
+    if (this.#wrongCodes.areTooMany(user, site)) return { kind: 'codes-refused' }
     const digits = code.replace(/\s/g, '')
     if (/^\d{6}$/.test(digits)) {
       if (isSame(digits, pending.code)) return this.#signedIn(pending)
+      this.#wrongCodes.add(user, site)
       pending.triesLeft--
     }
     if (pending.triesLeft > 0) return { kind: 'wrong-code', triesLeft: pending.triesLeft }
@@ -173,9 +185,16 @@ export class SignIn {
     this.#byId.delete(pending.id)
     this.#byConfirmId.delete(hashOf(pending.confirmId))
     this.#byLink.delete(hashOf(pending.linkToken))
-    const his = this.#ofUser.get(pending.user)
-    his?.delete(pending)
-    if (his?.size === 0) this.#ofUser.delete(pending.user)
+    takeFrom(this.#ofUser, pending.user, pending)
+    takeFrom(this.#ofSite, pending.site, pending)
+  }
+
+  #makeRoom(): void {
+    if (this.#byId.size < MOST) return
+    let most: Iterable<Pending> & { readonly size: number } = new Set<Pending>()
+    for (const ofSite of this.#ofSite.values()) if (ofSite.size > most.size) most = ofSite
+    const [oldest] = most
+    if (oldest) this.#end(oldest)
   }
 
   #dropOld(): void {
@@ -197,6 +216,16 @@ export class SignIn {
       if (number < 4_294_000_000) return String(number % 1_000_000).padStart(6, '0')
     }
   }
+}
+
+function addTo<K>(all: Map<K, Set<Pending>>, key: K, pending: Pending): void {
+  all.set(key, (all.get(key) ?? new Set()).add(pending))
+}
+
+function takeFrom<K>(all: Map<K, Set<Pending>>, key: K, pending: Pending): void {
+  const some = all.get(key)
+  some?.delete(pending)
+  if (some?.size === 0) all.delete(key)
 }
 
 /** How long it takes does not tell how much is right. */

@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { networkOf, siteOf } from '../../src/accounts/network.js'
 import { SignIn } from '../../src/accounts/sign-in.js'
-import { networkOf, SignInRequests } from '../../src/accounts/sign-in-requests.js'
+import { SignInRequests } from '../../src/accounts/sign-in-requests.js'
 import { FakeClock } from './fake-clock.js'
 
 describe('Requests to sign in', () => {
   let sent: string[]
+  let clock: FakeClock
   let signIn: SignIn
   let online: boolean
   let requests: SignInRequests
   beforeEach(() => {
     sent = []
-    signIn = new SignIn({ send: (user) => void sent.push(user) }, new FakeClock(), randomBytes)
+    clock = new FakeClock()
+    signIn = new SignIn({ send: (user) => void sent.push(user) }, clock, randomBytes)
     online = true
     requests = new SignInRequests(signIn, () => online, randomBytes)
   })
@@ -104,10 +107,41 @@ describe('Requests to sign in', () => {
     )
   })
 
-  it('are refused where too many are under way', async () => {
-    for (let i = 0; i < 10_000; i++) signIn.begin(`u${i}@h` as never, '::1')
-    const refused = await requests.begin('alice@h', '192.0.2.1')
-    assert.deepEqual(refused, { kind: 'limited', retryAfterMs: 600_000 })
+  it('are a hundred from all of an IPv6 /48; others go on, and those beside in it use up nothing of theirs', async () => {
+    const counted = await kinds(
+      3000,
+      (n) => `u${n % 1000}@h`,
+      (n) => `2001:db8:7:${(n % 150).toString(16)}::1`,
+    )
+    assert.deepEqual(counted, { begun: 100, limited: 2900 })
+    assert.equal((await requests.begin('u999@h', '2001:db8:8:1::1')).kind, 'begun')
+  })
+
+  it('leave a user who is asked for all day long from one site what she needs from elsewhere', async () => {
+    const { now } = Date
+    try {
+      const counted: Record<string, number> = {}
+      for (let window = 0; window < 20; window++) {
+        const inWindow = await kinds(
+          6,
+          () => 'alice@h',
+          (n) => `192.0.2.${window * 6 + n}`,
+        )
+        for (const [kind, times] of Object.entries(inWindow)) counted[kind] = (counted[kind] ?? 0) + times
+        clock.pass(601_000)
+        const at = Date.now() + 601_000
+        Date.now = () => at
+      }
+      assert.deepEqual(counted, { begun: 30, limited: 90 })
+      assert.equal((await requests.begin('alice@h', '198.51.100.1')).kind, 'begun')
+    } finally {
+      Date.now = now
+    }
+  })
+
+  it('begin though too many are under way: one of the site that has most is over', async () => {
+    for (let i = 0; i < 10_000; i++) signIn.begin(`u${i}@h` as never, '2001:db8::1')
+    assert.equal((await requests.begin('alice@h', '192.0.2.1')).kind, 'begun')
   })
 
   for (const [address, network] of [
@@ -123,5 +157,14 @@ describe('Requests to sign in', () => {
     ['', ''],
   ] as const) {
     it(`count ${address || 'no address'} as ${network || 'one'}`, () => assert.equal(networkOf(address), network))
+  }
+
+  for (const [address, site] of [
+    ['192.0.2.1', '192.0.2'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1'],
+    ['::1', '0:0:0'],
+    ['', ''],
+  ] as const) {
+    it(`count ${address || 'no address'} to the site ${site}`, () => assert.equal(siteOf(address), site))
   }
 })

@@ -140,6 +140,19 @@ describe('The API for signing in', () => {
     assert.equal((await browser.ask('GET', '/api/me/sessions')).json.sessions.length, 1)
   })
 
+  it('says what is left to whoever may try no code any more', async () => {
+    for (let n = 0; n < 10; n++) {
+      const { json } = await begin(`u${n}@h`)
+      const wrong = sent.at(-1)?.code === '000000' ? '000001' : '000000'
+      for (let i = 0; i < 5; i++) await browser.ask('POST', `/api/sign-in/${json.id}`, { code: wrong })
+    }
+    const { json } = await begin('alice@h')
+    const { status, json: said } = await browser.ask('POST', `/api/sign-in/${json.id}`, { code: sent.at(-1)?.code })
+    assert.deepEqual([status, said.errno], [429, 140])
+    assert.match(said.error, /use the link/)
+    assert.equal((await browser.ask('POST', `/api/sign-in/${json.id}`, {})).status, 202)
+  })
+
   it('gives fifty tokens and no more', async () => {
     const { json } = await begin('alice@h')
     await browser.ask('POST', `/api/sign-in/${json.id}`, { code: sent[0]?.code })

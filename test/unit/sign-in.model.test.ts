@@ -49,6 +49,8 @@ describe('Sign-ins, however they interleave', () => {
         }
         const signIn = new SignIn(messenger, clock, randomBytes)
         const begun: Begun[] = []
+        const wrong = new Map<BareJid, number>()
+        let wrongOfAll = 0
         const at = (index: number) => begun[index % begun.length]
         const lives = ({ began, tries, isRefused, isUsed }: Begun) =>
           clock.now() - began < 600_000 && tries < 5 && !isRefused && !isUsed
@@ -93,6 +95,10 @@ describe('Sign-ins, however they interleave', () => {
               assert.deepEqual(outcome, { kind: 'over' })
               continue
             }
+            if (code !== null && ((wrong.get(one.user) ?? 0) >= 30 || wrongOfAll >= 50)) {
+              assert.deepEqual(outcome, { kind: 'codes-refused' })
+              continue
+            }
             if (code === null ? one.isConfirmed : code === one.code) {
               assert.deepEqual(outcome, { kind: 'signed-in', user: one.user })
               one.isUsed = true
@@ -100,6 +106,8 @@ describe('Sign-ins, however they interleave', () => {
               assert.deepEqual(outcome, { kind: 'waiting' })
             } else {
               one.tries++
+              wrongOfAll++
+              wrong.set(one.user, (wrong.get(one.user) ?? 0) + 1)
               assert.deepEqual(
                 outcome,
                 one.tries === 5 ? { kind: 'over' } : { kind: 'wrong-code', triesLeft: 5 - one.tries },

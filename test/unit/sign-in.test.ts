@@ -22,8 +22,8 @@ describe('A sign-in', () => {
     signIn = new SignIn({ send: (user, message) => void sent.push({ user, message }) }, clock, randomBytes)
   })
 
-  function begin(user = ALICE) {
-    const begun = signIn.begin(user, ADDRESS)
+  function begin(user = ALICE, address = ADDRESS) {
+    const begun = signIn.begin(user, address)
     const { message } = sent.at(-1) ?? {}
     assert(message)
     const wrong = message.code === '000000' ? '000001' : '000000'
@@ -145,12 +145,46 @@ describe('A sign-in', () => {
     assert.equal(signIn.fullFor(ALICE), null)
   })
 
-  it('is one of ten thousand at most', () => {
-    for (let i = 0; i < 10_000; i++) signIn.begin(jid(`u${i}@h`), ADDRESS)
-    clock.pass(MINUTE)
-    assert.equal(signIn.fullFor(ALICE), 9 * MINUTE)
-    clock.pass(9 * MINUTE)
-    assert.equal(signIn.fullFor(ALICE), null)
+  it('is one of ten thousand at most: one more ends the oldest of the site that began most', () => {
+    const stranger = begin(BOB, '198.51.100.9')
+    const others = Array.from({ length: 9999 }, (_, i) => begin(jid(`u${i}@h`), `2001:db8:0:${i.toString(16)}::1`))
+    for (let i = 0; i < 20; i++) begin(jid(`v${i}@h`), `203.0.${i}.1`)
+    assert.deepEqual(
+      others.map(({ finish }) => finish(null).kind === 'waiting'),
+      others.map((_, i) => i >= 20),
+    )
+    assert.equal(stranger.finish(stranger.code).kind, 'signed-in')
+  })
+
+  it('looks at no code after thirty wrong ones for one user in a day, from wherever; link and confirmation go on', () => {
+    const guess = (n: number) => {
+      const one = begin(ALICE, `192.0.${n}.1`)
+      for (let i = 0; i < 5; i++) one.finish(one.wrong)
+    }
+    for (let n = 0; n < 6; n++) guess(n)
+    const REFUSED = { kind: 'codes-refused' }
+    const one = begin(ALICE, '198.51.100.1')
+    for (const code of [one.wrong, one.code, '', one.code]) assert.deepEqual(one.finish(code), REFUSED)
+    assert.deepEqual(one.finish(null), WAITING)
+    signIn.confirmed(one.confirmId, ALICE, true)
+    assert.deepEqual(one.finish(null), SIGNED_IN)
+    assert.equal(signIn.useLink(begin().linkToken), ALICE)
+    const bobs = begin(BOB)
+    assert.deepEqual(bobs.finish(bobs.code), { kind: 'signed-in', user: BOB })
+    clock.pass(24 * 60 * MINUTE)
+    const next = begin()
+    assert.deepEqual(next.finish(next.code), SIGNED_IN)
+  })
+
+  it('looks at no code after fifty wrong ones of one site in a day, for whomever', () => {
+    for (let n = 0; n < 10; n++) {
+      const one = begin(jid(`u${n}@h`), `192.0.2.${n}`)
+      for (let i = 0; i < 5; i++) one.finish(one.wrong)
+    }
+    const one = begin(ALICE, '192.0.2.99')
+    assert.deepEqual(one.finish(one.code), { kind: 'codes-refused' })
+    const elsewhere = begin(ALICE, '192.0.3.99')
+    assert.deepEqual(elsewhere.finish(elsewhere.code), SIGNED_IN)
   })
 
   it('has any code as often as any other', () => {

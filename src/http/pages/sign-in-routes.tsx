@@ -94,6 +94,11 @@ export function signInPages(
         const errors = { code: `That is not the code of this message. You have ${left} left.` }
         return pending ? wait(ctx, pending, { errors, status: 400 }) : over(ctx)
       }
+      case 'codes-refused': {
+        const code =
+          'Too many wrong codes were tried today. Use the link of the message, or confirm in your XMPP client.'
+        return pending ? wait(ctx, pending, { errors: { code }, status: 429 }) : over(ctx)
+      }
       case 'over':
         if (await visitors.visitor(ctx)) return seeOther(ctx, localPath(ctx.query.next))
         return over(ctx)

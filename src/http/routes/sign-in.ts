@@ -58,6 +58,8 @@ export function signInRoutes(router: Router, { requests, signIn, visitors, domai
         return
       case 'wrong-code':
         throw new HttpFault(401, 110, `the code is wrong; tries left: ${outcome.triesLeft}`)
+      case 'codes-refused':
+        throw new HttpFault(429, 140, 'too many wrong codes today: use the link of the message, or confirm it by XMPP')
       case 'over':
         throw new HttpFault(404, 130, 'this sign-in is over, or another browser’s: begin again')
       case 'signed-in':

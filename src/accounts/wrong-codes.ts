@@ -1,0 +1,44 @@
+import type { Clock } from '../presence/clock.js'
+import { PLACES, Places } from './places.js'
+
+const DAY_MS = 24 * 3_600_000
+// Whoever guesses all year long at one user's codes, from wherever, comes upon one of a million with one per cent.
+const MOST_FOR_USER = 30
+const MOST_FROM_SITE = 50
+
+/** How often codes were guessed wrong in the day that runs: for whom, and from where. */
+export class WrongCodes {
+  readonly #clock: Clock
+  readonly #places: Places
+  readonly #forUser = new Uint8Array(PLACES)
+  readonly #fromSite = new Uint8Array(PLACES)
+  #since: number
+
+  constructor(clock: Clock, random: (bytes: number) => Buffer) {
+    this.#clock = clock
+    this.#places = new Places(random)
+    this.#since = clock.steady()
+  }
+
+  /** None may be tried any more until the day is over. */
+  areTooMany(user: string, site: string): boolean {
+    if (this.#clock.steady() - this.#since >= DAY_MS) {
+      this.#since = this.#clock.steady()
+      this.#forUser.fill(0)
+      this.#fromSite.fill(0)
+    }
+    const [ofUser = 0, ofSite = 0] = [this.#forUser[this.#places.of(user)], this.#fromSite[this.#places.of(site)]]
+    return ofUser >= MOST_FOR_USER || ofSite >= MOST_FROM_SITE
+  }
+
+  /** One more; never where they are too many already. */
+  add(user: string, site: string): void {
+    for (const [counts, whom] of [
+      [this.#forUser, user],
+      [this.#fromSite, site],
+    ] as const) {
+      const place = this.#places.of(whom)
+      counts[place] = (counts[place] ?? 0) + 1
+    }
+  }
+}
