@@ -27,7 +27,7 @@ export interface ApplicationParts {
 
 /** Everything that koa answers: all but the status queries. */
 export function createApplication({ view, clock, batchLimit, turns, routes, pages, failed }: ApplicationParts): Koa {
-  const router = new Router()
+  const router = new Router(EXACT)
   router.get('/', async (ctx) => {
     ctx.vary('Accept')
     if (ctx.accepts('text', 'html') === 'html') await pages.front(ctx)
@@ -35,7 +35,7 @@ export function createApplication({ view, clock, batchLimit, turns, routes, page
   })
   router.post(STATUS_PATH, statusBatch(view, clock, batchLimit, turns))
   for (const add of routes) add(router)
-  const pageRouter = new Router()
+  const pageRouter = new Router(EXACT)
   for (const add of pages.routes) add(pageRouter)
 
   const app = new Koa()
@@ -86,6 +86,9 @@ function faultOf(error: unknown): HttpFault {
   if (name === 'StorageError' || code?.startsWith('SQLITE_')) return new HttpFault(507, 151, 'it could not be stored')
   return new HttpFault(500, 150, 'internal error')
 }
+
+/** Each path has one spelling: what is said of a path holds for whatever is found there. */
+const EXACT = { sensitive: true, strict: true }
 
 /** What is told to one user is nobody else's, and is never anything but JSON. */
 const API_HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }

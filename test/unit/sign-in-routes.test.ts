@@ -120,6 +120,22 @@ describe('The API for signing in', () => {
     }
   })
 
+  it('is at one spelling of each path', async () => {
+    const { json } = await begin('alice@h')
+    await browser.ask('POST', `/api/sign-in/${json.id}`, { code: sent[0]?.code })
+    assert.equal((await browser.ask('GET', '/api/tokens')).status, 200)
+    for (const path of [
+      '/API/tokens',
+      '/api/Tokens',
+      '/api/tokens/',
+      '/API/tokens/',
+      '//api/tokens',
+      '/%61pi/tokens',
+    ]) {
+      assert.equal((await browser.ask('GET', path)).status, 404, path)
+    }
+  })
+
   it('says 507 where a session or its end cannot be stored, and signs nobody in or out', async () => {
     const { json } = await begin('alice@h')
     database.pragma('query_only = ON')
