@@ -15,6 +15,7 @@ import { KeyPage } from '../../src/http/pages/key-page.js'
 import { Layout } from '../../src/http/pages/layout.js'
 import { localPath } from '../../src/http/pages/local-path.js'
 import { MyAppsPage } from '../../src/http/pages/my-apps-page.js'
+import { noticeIn } from '../../src/http/pages/notice-in.js'
 import { type Page, PageWriter } from '../../src/http/pages/page-writer.js'
 import { SecretPage } from '../../src/http/pages/secret-page.js'
 import { shownName } from '../../src/http/pages/shown-name.js'
@@ -223,6 +224,18 @@ describe('Where to go on after signing in', () => {
         },
       ),
     )
+  })
+})
+
+describe('What was done', () => {
+  const said = (done: unknown, method = 'GET') => noticeIn({ saved: 'Saved.' }, { query: { done }, method } as never)
+
+  it('is said, and nothing else is', () => {
+    assert.equal(said('saved'), 'Saved.')
+    for (const other of ['', 'other', 'constructor', '__proto__', 'toString', ['saved'], undefined]) {
+      assert.equal(said(other), null, String(other))
+    }
+    assert.equal(said('saved', 'POST'), null)
   })
 })
 

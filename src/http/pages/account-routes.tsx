@@ -13,6 +13,7 @@ import type { Visitor, Visitors } from '../visitors.js'
 import { AccountPage } from './account-page.js'
 import { DeletedPage, DeletePage } from './delete-page.js'
 import type { FieldErrors } from './form.js'
+import { noticeIn } from './notice-in.js'
 import type { Fields, PageHandlers } from './page-handlers.js'
 import type { PageWriter } from './page-writer.js'
 import { scopeIn } from './scope-words.js'
@@ -33,7 +34,7 @@ export interface AccountPagesParts {
 
 const MOST_NAME = 100
 
-/** What may stand in `?done=`, and what it says. */
+/** By what may stand in `?done=`. */
 const NOTICES: Readonly<Record<string, string>> = {
   published: 'Saved: that is what anybody sees from now on.',
   scope: 'Saved.',
@@ -73,7 +74,7 @@ export function accountPages(
         tokens={hers}
         hasLink={hasLink}
         errors={errors}
-        notice={noticeOf(ctx)}
+        notice={noticeIn(NOTICES, ctx)}
       />,
     )
   }
@@ -203,8 +204,4 @@ export function accountPages(
       writer.write(ctx, { title: 'It is all gone', visitor: null }, <DeletedPage />)
     }),
   )
-}
-
-function noticeOf({ query, method }: Context): string | null {
-  return (method === 'GET' && typeof query.done === 'string' && NOTICES[query.done]) || null
 }

@@ -10,6 +10,7 @@ import { AppPage } from './app-page.js'
 import type { FieldErrors } from './form.js'
 import { KeyPage } from './key-page.js'
 import { MyAppsPage } from './my-apps-page.js'
+import { noticeIn } from './notice-in.js'
 import type { Fields, PageHandlers } from './page-handlers.js'
 import type { PageWriter } from './page-writer.js'
 import { seeOther } from './see-other.js'
@@ -21,7 +22,7 @@ export interface AppPagesParts {
   readonly apps: Apps
 }
 
-/** What may stand in `?done=`, and what it says. */
+/** By what may stand in `?done=`. */
 const NOTICES: Readonly<Record<string, string>> = {
   registered: 'It is registered. Now prove that the domain is yours.',
   proven: 'The domain is proven.',
@@ -46,7 +47,7 @@ export function appPages(
     writer.write(
       ctx,
       { title: 'My apps', visitor, status: statusOf(errors) },
-      <MyAppsPage csrf={visitor.csrf} apps={mine} values={values} errors={errors} notice={noticeOf(ctx)} />,
+      <MyAppsPage csrf={visitor.csrf} apps={mine} values={values} errors={errors} notice={noticeIn(NOTICES, ctx)} />,
     )
   }
 
@@ -64,7 +65,7 @@ export function appPages(
         webhookSecret={webhookSecret}
         values={values}
         errors={errors}
-        notice={noticeOf(ctx)}
+        notice={noticeIn(NOTICES, ctx)}
       />,
     )
   }
@@ -208,8 +209,4 @@ function statusOf(errors: FieldErrors): number {
 
 function pathOf({ appid }: App, done: string, place?: string): string {
   return `/myapps/${appid}?done=${done}${place === undefined ? '' : `#${place}`}`
-}
-
-function noticeOf({ query, method }: Context): string | null {
-  return (method === 'GET' && typeof query.done === 'string' && NOTICES[query.done]) || null
 }
