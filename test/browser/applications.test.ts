@@ -119,6 +119,41 @@ describe('A new developer and a new user, in Chromium', function () {
       await verify(new URL(told, web.app.url))
     })
 
+    it('allows nothing within half a second of the page coming to the front', async () => {
+      const page = await bobs.context().newPage()
+      await page.goto(web.consentUrl(appid))
+      const allow = page.getByRole('button', { name: 'Allow' })
+      for (const event of ['focus', 'visibilitychange']) {
+        await until(() => allow.isEnabled(), 10_000, 'Allow')
+        const answered = await page.evaluate(`(() => {
+          const button = document.querySelector('button[value=allow]')
+          let isSent = false
+          button.form.addEventListener('submit', () => { isSent = true })
+          ;${event === 'focus' ? 'window' : 'document'}.dispatchEvent(new Event('${event}'))
+          button.focus()
+          button.click()
+          return [isSent, document.activeElement === button]
+        })()`)
+        assert.deepEqual(answered, [false, true])
+      }
+      await until(() => allow.isEnabled(), 10_000, 'Allow')
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await page.close()
+    })
+
+    it('may sign out at the question, and comes back to it as another', async () => {
+      const page = await (await web.browser()).newPage()
+      await page.goto(web.consentUrl(appid))
+      await web.signIn(page, 'bob')
+      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.getByLabel('Your XMPP address').waitFor()
+      await web.signIn(page, 'alice')
+      await page.getByRole('heading', { name: 'Let Lunch Finder see you?' }).waitFor()
+      assert((await page.getByText('alice@localhost').count()) > 0)
+      await page.context().close()
+    })
+
     it('says not now, and the app hears just that', async () => {
       await bobs.goto(web.consentUrl(appid))
       await bobs.getByRole('button', { name: 'Not now' }).click()

@@ -84,7 +84,7 @@ describe('The pages, in Chromium', function () {
     await hers.getByRole('button', { name: 'Allow' }).waitFor()
     await tabTo(hers, '#scope-address')
     await hers.keyboard.press('Space')
-    await tabTo(hers, 'button[value=allow]')
+    await tabTo(hers, 'button[value=allow]:not([aria-disabled])')
     await hers.keyboard.press('Enter')
     await hers.getByRole('heading', { name: 'Welcome back' }).waitFor()
     await hers.goto(`${web.url}/account`)

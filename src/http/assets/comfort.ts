@@ -27,6 +27,24 @@ for (const form of document.querySelectorAll<HTMLFormElement>('form[data-confirm
   })
 }
 
+// A double click that began elsewhere must not end here: another window was above this one, and is closed between the two.
+const DELIBERATE_MS = 500
+for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-deliberate]')) {
+  let timer = 0
+  const pause = () => {
+    button.setAttribute('aria-disabled', 'true')
+    clearTimeout(timer)
+    timer = setTimeout(() => button.removeAttribute('aria-disabled'), DELIBERATE_MS)
+  }
+  // Not `disabled`, which would take the focus away. Enter in another field of the form comes here, too.
+  button.addEventListener('click', (event) => {
+    if (button.ariaDisabled === 'true') event.preventDefault()
+  })
+  document.addEventListener('visibilitychange', pause)
+  for (const event of ['focus', 'pageshow']) addEventListener(event, pause)
+  pause()
+}
+
 // The server knows no time zone.
 for (const time of document.querySelectorAll('time')) {
   const at = new Date(time.dateTime)

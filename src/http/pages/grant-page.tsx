@@ -59,7 +59,7 @@ export function GrantPage({ csrf, user, action, app, host, scope, before }: Gran
           <p>You have let it see {listed(before)} already; what you choose now takes the place of that.</p>
         )}
         <div class="actions consent">
-          <button type="submit" name="answer" value="allow">
+          <button type="submit" name="answer" value="allow" data-deliberate>
             Allow
           </button>
           <button type="submit" name="answer" value="refuse" class="quiet">
