@@ -183,7 +183,7 @@ function PublicLink({ csrf, hasLink }: AccountPageProps) {
   )
 }
 
-function Browsers({ csrf, sessions, current }: AccountPageProps) {
+function Browsers({ csrf, sessions, current, tokens }: AccountPageProps) {
   return (
     <section id="browsers">
       <h2>Where you are signed in</h2>
@@ -199,6 +199,15 @@ function Browsers({ csrf, sessions, current }: AccountPageProps) {
           </li>
         ))}
       </ul>
+      <p>
+        Signing out everywhere ends all of these.{' '}
+        {tokens.length > 0 && (
+          <>
+            It leaves your tokens for scripts, which go on working: remove those, too, <a href="#tokens">one by one</a>,
+            if somebody else may have been in here.
+          </>
+        )}
+      </p>
       <Form action="/account/sign-out-everywhere" csrf={csrf} confirm="Sign out everywhere, here too?">
         <button type="submit" class="danger">
           Sign out everywhere
