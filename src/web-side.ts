@@ -133,6 +133,7 @@ export class WebSide {
       publicUrl,
       visitors,
       address,
+      domains,
       signIn: this.#signIn,
       signInRequests: requests,
       sessions,

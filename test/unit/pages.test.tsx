@@ -85,6 +85,7 @@ const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
       style="/s"
       script="/c"
       popup={false}
+      afterSignOut={text}
       path={text}
       visitor={{ user: text, csrf: 'c' }}
     >
@@ -133,6 +134,13 @@ describe('A page', () => {
       })
     }
   }
+})
+
+describe('The account page', () => {
+  it('says, to whoever has tokens, that signing out everywhere leaves them', () => {
+    const html = renderToString(PAGES.account?.('x') ?? assert.fail())
+    assert.match(html, /It leaves your tokens for scripts, .* <a href="#tokens">one by one<\/a>/)
+  })
 })
 
 describe('The headers of a page', () => {
@@ -206,7 +214,7 @@ describe('Where to go on after signing in', () => {
     '/ä',
     'javascript:alert(1)',
     '',
-    `/${'a'.repeat(5000)}`,
+    `/${'a'.repeat(16_384)}`,
     undefined,
     ['/a', '/b'],
   ]

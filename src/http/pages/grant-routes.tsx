@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import type { GrantQuery, Grants } from '../../apps/grants.js'
 import { HttpFault } from '../fault.js'
 import { GrantPage } from './grant-page.js'
+import { survivesSignIn } from './local-path.js'
 import type { PageHandlers } from './page-handlers.js'
 import type { PageWriter } from './page-writer.js'
 import { scopeIn } from './scope-words.js'
@@ -21,6 +22,9 @@ export function grantPages(
   { grants }: GrantPagesParts,
 ): void {
   const askedFor = async (ctx: Context) => {
+    if (!survivesSignIn(ctx.url)) {
+      throw new HttpFault(400, 101, 'the application that sent you here may not ask like this: its link is too long')
+    }
     const asked = await grants.request(queryOf(ctx))
     if (asked.kind === 'refused') {
       const why =
@@ -40,6 +44,7 @@ export function grantPages(
         title: `Let ${shownName(app.name, app.domain)} see you?`,
         visitor: { user, csrf, ...visitor },
         popup: true,
+        afterSignOut: ctx.url,
         formOrigin: redirect.origin,
       }
       writer.write(

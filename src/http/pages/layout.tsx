@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { Form } from './form.js'
+import { signOutPath } from './local-path.js'
 
 export interface LayoutProps {
   readonly title: string
@@ -12,11 +13,24 @@ export interface LayoutProps {
   readonly visitor: { readonly user: string; readonly csrf: string } | null
   /** Others opened it for one question. */
   readonly popup: boolean
+  /** null: to the front page. */
+  readonly afterSignOut: string | null
   readonly children: ComponentChildren
 }
 
 /** What is round every page. */
-export function Layout({ title, site, icon, style, script, path, visitor, popup, children }: LayoutProps) {
+export function Layout({
+  title,
+  site,
+  icon,
+  style,
+  script,
+  path,
+  visitor,
+  popup,
+  afterSignOut,
+  children,
+}: LayoutProps) {
   return (
     <html lang="en">
       <head>
@@ -51,7 +65,7 @@ export function Layout({ title, site, icon, style, script, path, visitor, popup,
                 <span class="hidden-text">Signed in as </span>
                 {visitor.user}
               </span>
-              <Form action="/sign-out" csrf={visitor.csrf}>
+              <Form action={afterSignOut === null ? '/sign-out' : signOutPath(afterSignOut)} csrf={visitor.csrf}>
                 <button type="submit" class="quiet">
                   Sign out
                 </button>

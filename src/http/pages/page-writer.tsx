@@ -12,6 +12,8 @@ export interface Page {
   readonly status?: number
   /** It may stand in a pop-up of another site, whose `window.opener` must survive it. */
   readonly popup?: boolean
+  /** Where whoever signs out goes on to, such as a question that another may answer; the front page where nothing is said. */
+  readonly afterSignOut?: string
   /** Where its form may lead to, besides us: Chrome applies `form-action` to what a form is redirected to, too. */
   readonly formOrigin?: string
 }
@@ -31,7 +33,7 @@ export class PageWriter {
 
   write(ctx: Context, page: Page, content: VNode): void {
     const { icon, style, script } = this.#assets
-    const { title, visitor, status = 200, popup = false, formOrigin } = page
+    const { title, visitor, status = 200, popup = false, formOrigin, afterSignOut = null } = page
     ctx.status = status
     ctx.type = 'text/html; charset=utf-8'
     ctx.set(securityHeaders(formOrigin))
@@ -42,6 +44,7 @@ export class PageWriter {
         site={this.#site}
         icon={icon.path}
         popup={popup}
+        afterSignOut={afterSignOut}
         style={style.path}
         script={script.path}
         path={ctx.path}

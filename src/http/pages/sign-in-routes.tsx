@@ -2,6 +2,7 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { PendingSignIn, SignIn } from '../../accounts/sign-in.js'
 import type { SignInRequests } from '../../accounts/sign-in-requests.js'
+import type { Domains } from '../../presence/domains.js'
 import { readForm } from '../read-body.js'
 import type { Visitors } from '../visitors.js'
 import type { FieldErrors } from './form.js'
@@ -15,6 +16,7 @@ export interface SignInPagesParts {
   readonly visitors: Visitors
   readonly signIn: SignIn
   readonly signInRequests: SignInRequests
+  readonly domains: Pick<Domains, 'address'>
 }
 
 /** They may all stand in the pop-up that an app opened for its question. */
@@ -22,7 +24,7 @@ export function signInPages(
   router: Router,
   writer: PageWriter,
   handlers: PageHandlers,
-  { visitors, signIn, signInRequests }: SignInPagesParts,
+  { visitors, signIn, signInRequests, domains }: SignInPagesParts,
 ): void {
   const ask = (ctx: Context, jid: string, errors: FieldErrors = {}, status = 200) =>
     writer.write(
@@ -116,7 +118,8 @@ export function signInPages(
       <WaitingPage
         id={idOf(ctx)}
         next={localPath(ctx.query.next)}
-        jid={writer.address(user)}
+        // Not as a roster writes her: whoever waits may be anybody, and would see by it who is there.
+        jid={domains.address(user)}
         phrase={phrase}
         errors={errors}
         unconfirmed={unconfirmed}
@@ -148,7 +151,7 @@ export function signInPages(
     '/sign-out',
     handlers.form(async (ctx) => {
       await visitors.signOut(ctx)
-      seeOther(ctx, '/')
+      seeOther(ctx, ctx.query.next === undefined ? '/' : localPath(ctx.query.next))
     }),
   )
 }
