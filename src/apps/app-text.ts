@@ -14,7 +14,9 @@ const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u
 
 /** A name or a description on one line, as it may stand beside our own words on the consent page. */
 export function cleanText(text: string): string {
-  const legible = text.toWellFormed().normalize('NFC').replace(UNSEEN, '').replace(UNREADABLE, '\ufffd')
+  // Before they are put in order, too, which takes the square of the time that there are of them.
+  const bounded = text.toWellFormed().replace(UNSEEN, '').replace(PILED_UP, '$1')
+  const legible = bounded.normalize('NFC').replace(UNREADABLE, '\ufffd')
   const line = legible.replace(BLANKS, ' ').replace(PILED_UP, '$1').trim()
   return VISIBLE.test(line) ? line : ''
 }
