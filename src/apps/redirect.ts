@@ -20,7 +20,9 @@ export async function readRedirect(
   if (text.length > MOST_CHARACTERS || !PLAIN.test(text) || !URL.canParse(text)) return null
   const url = new URL(text)
   const [, domain = '', port] = /^(.*?)(?::(\d+))?$/.exec(app.domain) ?? []
-  const isListed = url.hostname === domain || (app.hosts.includes(url.hostname) && url.hostname.endsWith(`.${domain}`))
+  // Hosts are listed with the port of the domain, where that has one.
+  const listed = port === undefined ? url.hostname : `${url.hostname}:${port}`
+  const isListed = url.hostname === domain || (app.hosts.includes(listed) && url.hostname.endsWith(`.${domain}`))
   // Parsers leave out the scheme's own.
   const usual = url.protocol === 'https:' ? '443' : '80'
   if (!isListed || (url.port || usual) !== (port ?? usual)) return null

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readHosts } from '../../src/apps/app-domain.js'
 import { readRedirect, withQuery } from '../../src/apps/redirect.js'
 
 const APP = { domain: 'example.org', hosts: ['app.example.org', 'shop.example.org'] }
@@ -141,12 +142,14 @@ describe('A redirect of an app', () => {
   })
 
   it('has the port of the proven domain, if that has one, and no other', async () => {
-    const local = { domain: 'localhost:3000', hosts: ['app.localhost'] }
+    const local = { domain: 'localhost:3000', hosts: readHosts(['app.localhost:3000'], 'localhost:3000') }
     assert.equal(await read('http://localhost:3000/', local, EVERYWHERE_PRIVATE), 'http://localhost:3000/')
     assert.equal(await read('https://localhost:3000/', local), 'https://localhost:3000/')
     assert.equal(await read('http://app.localhost:3000/', local, EVERYWHERE_PRIVATE), 'http://app.localhost:3000/')
     for (const port of ['', ':80', ':443', ':3001']) {
-      assert.equal(await read(`http://localhost${port}/`, local, EVERYWHERE_PRIVATE), null)
+      for (const host of ['localhost', 'app.localhost']) {
+        assert.equal(await read(`http://${host}${port}/`, local, EVERYWHERE_PRIVATE), null)
+      }
       assert.equal(await read(`https://localhost${port}/`, local, EVERYWHERE_PRIVATE), null)
     }
   })
