@@ -27,11 +27,17 @@ export class AppKeys {
     return key
   }
 
-  /** A new one; the one before works for another hour. */
+  /**
+   * A new one; the one before works for another hour. Within that hour it still does, and not the one between: who pressed
+   * twice saw only the last, and has installed neither.
+   */
   async rotate(appid: AppId): Promise<string> {
     const key = this.#newKey()
-    const { key: old } = await this.#store.keys(appid)
-    await this.#store.saveKeys(appid, { key: hashOf(key), old, oldUntil: this.#clock.now() + GRACE_MS })
+    const before = await this.#store.keys(appid)
+    const now = this.#clock.now()
+    const old =
+      before.oldUntil !== null && now < before.oldUntil ? before : { old: before.key, oldUntil: now + GRACE_MS }
+    await this.#store.saveKeys(appid, { key: hashOf(key), old: old.old, oldUntil: old.oldUntil })
     return key
   }
 

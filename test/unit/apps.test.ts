@@ -447,10 +447,19 @@ describe('Applications', () => {
       assert.equal(await apps.withKey(app.appid, key), null)
       assert(await apps.withKey(app.appid, second))
       const third = await apps.rotate(app)
-      const fourth = await apps.rotate(app)
-      // One before, not two.
-      assert.equal(await apps.withKey(app.appid, second), null)
-      for (const one of [third, fourth]) assert(await apps.withKey(app.appid, one))
+      for (const one of [second, third]) assert(await apps.withKey(app.appid, one))
+    })
+
+    it('are known for that hour by the one that was in use, though another is asked for twice', async () => {
+      const { app, key } = await activated()
+      const unseen = await apps.rotate(app)
+      clock.pass(HOUR / 2)
+      const shown = await apps.rotate(app)
+      for (const one of [key, shown]) assert(await apps.withKey(app.appid, one))
+      assert.equal(await apps.withKey(app.appid, unseen), null)
+      clock.pass(HOUR / 2)
+      assert.equal(await apps.withKey(app.appid, key), null)
+      assert(await apps.withKey(app.appid, shown))
     })
 
     it('are known, as not active, when deactivated; activated again, by a new one alone', async () => {
