@@ -34,8 +34,7 @@ export class Forgotten {
     const hash = this.hash(user)
     if (!this.#hashes.has(hash)) return false
     await this.#store.remove(hash)
-    this.#hashes.delete(hash)
-    return true
+    return this.#hashes.delete(hash)
   }
 
   hash(user: BareJid): string {
@@ -45,7 +44,9 @@ export class Forgotten {
   /** In memory, for whoever stores it; returns what takes it back where that fails. */
   add(user: BareJid): () => void {
     const hash = this.hash(user)
+    // Who was forgotten before stays so.
+    if (this.#hashes.has(hash)) return () => {}
     this.#hashes.add(hash)
-    return () => this.#hashes.delete(hash)
+    return () => void this.#hashes.delete(hash)
   }
 }

@@ -53,6 +53,8 @@ const NEVER_SEEN: UserPresence = { show: 'unknown', text: null, since: null, fre
 /** What users decide about themselves. What changes is durable once resolved. Throws AppFault. */
 export class Accounts {
   readonly #parts: AccountParts
+  /** She goes or comes back, one after the other: neither finds what the one before has half done. Whoever does so now. */
+  readonly #turns = new Map<BareJid, Promise<void>>()
 
   constructor(parts: AccountParts) {
     this.#parts = parts
@@ -91,7 +93,21 @@ export class Accounts {
   }
 
   /** Deletes all that is kept of her, so that it stays deleted until she signs in again. */
-  async delete(user: BareJid): Promise<void> {
+  delete(user: BareJid): Promise<void> {
+    return this.#inTurn(user, () => this.#delete(user))
+  }
+
+  /** She proved who she is. */
+  signedIn(user: BareJid): Promise<void> {
+    return this.#inTurn(user, async () => {
+      if (!(await this.#parts.forgotten.remove(user))) return
+      const { domains, board, sources } = this.#parts
+      if (domains.has(domainOf(user))) board.doubt(user)
+      sources.lookUp(user)
+    })
+  }
+
+  async #delete(user: BareJid): Promise<void> {
     const { store, forgotten, links, publications, board, grants, sources } = this.#parts
     // First, so that nothing of hers comes in between.
     const takeBack = forgotten.add(user)
@@ -109,18 +125,21 @@ export class Accounts {
     grants.gone(gone)
   }
 
-  /** She proved who she is. */
-  async signedIn(user: BareJid): Promise<void> {
-    if (!(await this.#parts.forgotten.remove(user))) return
-    const { domains, board, sources } = this.#parts
-    if (domains.has(domainOf(user))) board.doubt(user)
-    sources.lookUp(user)
-  }
-
   /** She exists, though perhaps nobody has seen her yet. */
   #expect(user: BareJid): void {
     const { domains, board, sources } = this.#parts
     if (domains.has(domainOf(user)) && sources.mayExpect(user)) board.expect(user)
+  }
+
+  async #inTurn(user: BareJid, run: () => Promise<void>): Promise<void> {
+    const done = (this.#turns.get(user) ?? Promise.resolve()).then(run)
+    const turn = done.catch(() => {})
+    this.#turns.set(user, turn)
+    try {
+      await done
+    } finally {
+      if (this.#turns.get(user) === turn) this.#turns.delete(user)
+    }
   }
 
   #demandThere(user: BareJid): void {
