@@ -10,12 +10,13 @@ const UNREADABLE = /[\p{Noncharacter_Code_Point}\p{Co}]/gu
 const BLANKS = /[\s\p{Cc}]+/gu
 // More of them on one letter reach into the lines above and below.
 const PILED_UP = /(\p{M}{4})\p{M}+/gu
+// To put them in order takes the square of the time that there are of them; so many are on no letter (UAX #15 §13).
+const UNORDERED = /(\p{M}{30})\p{M}+/gu
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u
 
 /** A name or a description on one line, as it may stand beside our own words on the consent page. */
 export function cleanText(text: string): string {
-  // Before they are put in order, too, which takes the square of the time that there are of them.
-  const bounded = text.toWellFormed().replace(UNSEEN, '').replace(PILED_UP, '$1')
+  const bounded = text.toWellFormed().replace(UNSEEN, '').replace(UNORDERED, '$1')
   const legible = bounded.normalize('NFC').replace(UNREADABLE, '\ufffd')
   const line = legible.replace(BLANKS, ' ').replace(PILED_UP, '$1').trim()
   return VISIBLE.test(line) ? line : ''
