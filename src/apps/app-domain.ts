@@ -1,6 +1,7 @@
 import { normaliseDomain } from '../presence/jid.js'
 import { APP_LIMITS } from './app.js'
 import { AppFault } from './app-fault.js'
+import { isAllowedPrivate } from './is-allowed-private.js'
 import type { Outbound } from './outbound.js'
 
 const MAX_HOST = 253
@@ -22,7 +23,7 @@ export async function readDomain(text: string, outbound: Outbound): Promise<stri
   const authority = port ? `${host.name}${port[0]}` : host.name
   if (!URL.canParse(`http://${authority}`)) throw fault('is not a host name such as example.org')
   const isPlain = !host.isLiteral && !port && host.name.includes('.') && !/(^|\.)localhost$/.test(host.name)
-  if (!isPlain && !(await outbound.isAllowedPrivate(host.name))) {
+  if (!isPlain && !(await isAllowedPrivate(host.name, 'domain', outbound))) {
     throw fault('is not a host name on the public internet, without a port')
   }
   return new URL(`http://${authority}`).host

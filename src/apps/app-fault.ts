@@ -1,4 +1,4 @@
-export type AppFaultKind = 'bad-field' | 'wrong-state' | 'too-many' | 'too-often' | 'not-found'
+export type AppFaultKind = 'bad-field' | 'wrong-state' | 'too-many' | 'too-often' | 'not-found' | 'not-now'
 
 /** What somebody asked of her app that cannot be done; the message says why, to her. */
 export class AppFault extends Error {

@@ -43,7 +43,7 @@ export interface KeyHashes {
 export interface AppStore {
   find(appid: AppId): Promise<App | null>
   ofMember(user: BareJid): Promise<readonly App[]>
-  /** With its first member. */
+  /** With its first member, who registered it. */
   add(app: App): Promise<void>
   /** Everything but keys, members and the icon. */
   save(app: App): Promise<void>
@@ -52,7 +52,11 @@ export interface AppStore {
   icon(appid: AppId): Promise<AppIcon | null>
   saveIcon(appid: AppId, icon: AppIcon | null): Promise<void>
   addMember(appid: AppId, user: BareJid): Promise<void>
-  removeMember(appid: AppId, user: BareJid): Promise<void>
+  /** If she registered it, `heir`, another member, has from then on. */
+  removeMember(appid: AppId, user: BareJid, heir: BareJid): Promise<void>
+  isRegistrant(appid: AppId, user: BareJid): Promise<boolean>
+  /** How many she registered, or is the heir of. */
+  countRegistered(user: BareJid): Promise<number>
   /** With its grants, keys, icon and members, all or nothing. */
   remove(appid: AppId): Promise<void>
   webhookGeneration(appid: AppId): Promise<{ readonly generation: number; readonly rotatedAt: number | null }>

@@ -1,4 +1,3 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Forgotten } from '../accounts/forgotten.js'
 import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
@@ -10,6 +9,7 @@ import { AppKeys } from './app-keys.js'
 import { AppSecrets } from './app-secrets.js'
 import { MAX_DESCRIPTION, MAX_NAME, readText } from './app-text.js'
 import { PROOF_PATH, proofFault } from './domain-proof.js'
+import { Errands } from './errands.js'
 import { fetchManifest, type Manifest } from './manifest.js'
 import type { Outbound } from './outbound.js'
 import { readWebhook } from './webhook-url.js'
@@ -29,26 +29,27 @@ export type Verdict =
   /** `found`: what was there instead, for her. */
   | { readonly kind: 'failed'; readonly found: string }
 
-// What a user may have fetched by registering and verifying. One counter for each user who did lately: she is signed in.
-const FETCHES = { points: 30, duration: 600 }
+const NOT_HERS = 'there is no such app, or it is not yours'
 
-/** The applications, and what their members do with them; all members may do the same. Throws AppFault. */
+/**
+ * The applications, and what their members do with them; all members may do the same. Who does it, `by`, is one at the moment
+ * of the change, not only when her request came. Throws AppFault.
+ */
 export class Apps {
   readonly #store: AppStore
-  readonly #outbound: Outbound
   readonly #clock: Clock
   readonly #random: (bytes: number) => Buffer
   readonly #secrets: AppSecrets
   readonly #keys: AppKeys
   readonly #forgotten: Pick<Forgotten, 'has'>
-  readonly #fetches = new RateLimiterMemory(FETCHES)
+  readonly #errands: Errands
   /** One change after the other: each is of what the one before left. */
   #changed: Promise<unknown> = Promise.resolve()
 
   constructor({ store, outbound, clock, random, secret, forgotten }: AppsParts) {
     this.#forgotten = forgotten
     this.#store = store
-    this.#outbound = outbound
+    this.#errands = new Errands(outbound)
     this.#clock = clock
     this.#random = random
     this.#secrets = new AppSecrets(secret)
@@ -62,10 +63,11 @@ export class Apps {
   ): Promise<App> {
     const name = readText('name', said.name ?? '', MAX_NAME)
     const description = readText('description', said.description ?? '', MAX_DESCRIPTION)
-    const domain = await readDomain(said.domain, this.#outbound)
     await this.#admitAppOf(user)
-    await this.#countFetches(user)
-    const manifest = name && description ? null : await fetchManifest(this.#outbound, domain)
+    const { domain, manifest } = await this.#errands.run(user, async (outbound) => {
+      const read = await readDomain(said.domain, outbound)
+      return { domain: read, manifest: name && description ? null : await fetchManifest(outbound, read) }
+    })
     const app: App = {
       appid: `app_${this.#random(18).toString('base64url')}` as AppId,
       domain,
@@ -106,15 +108,18 @@ export class Apps {
     return { url: `http://${app.domain}${PROOF_PATH}`, key: this.#secrets.proofKey(app.appid) }
   }
 
-  /** For `user`, one of its members. A domain once proven stays so: users need not suffer from what fails for an hour. */
-  async verify(app: App, user: BareJid): Promise<Verdict> {
-    await this.#countFetches(user)
-    const found = await proofFault(this.#outbound, app.domain, this.proof(app).key)
+  /** A domain once proven stays so: users need not suffer from what fails for an hour. */
+  async verify(app: App, by: BareJid): Promise<Verdict> {
+    // What comes first counts most: for what comes last there may be no time.
+    const { found, manifest, icon, webhook } = await this.#errands.run(by, async (outbound) => {
+      const fault = await proofFault(outbound, app.domain, this.proof(app).key)
+      if (fault !== null) return { found: fault, manifest: null, icon: null, webhook: null }
+      const said = await fetchManifest(outbound, app.domain)
+      const webhookSaid = await this.#webhookIn(said, outbound)
+      return { found: null, manifest: said, webhook: webhookSaid, icon: await fetchIcon(outbound, said?.icons ?? []) }
+    })
     if (found !== null) return { kind: 'failed', found }
-    const manifest = await fetchManifest(this.#outbound, app.domain)
-    const icon = await fetchIcon(this.#outbound, manifest?.icons ?? [])
-    const webhook = await this.#webhookIn(manifest)
-    const proven = await this.#change(app, async (now) => {
+    const proven = await this.#change(app, by, async (now) => {
       const changed = {
         ...now,
         verifiedAt: this.#clock.now(),
@@ -130,9 +135,9 @@ export class Apps {
   }
 
   /** With a new key, which is nowhere to be seen again. */
-  async activate(app: App): Promise<{ readonly app: App; readonly key: string }> {
+  async activate(app: App, by: BareJid): Promise<{ readonly app: App; readonly key: string }> {
     let key = ''
-    const active = await this.#change(app, async (now) => {
+    const active = await this.#change(app, by, async (now) => {
       if (now.verifiedAt === null) throw new AppFault('wrong-state', 'its domain is not proven yet: verify it first')
       if (now.active) throw new AppFault('wrong-state', 'it is active already; rotate gives another key')
       key = await this.#keys.issue(app.appid)
@@ -142,17 +147,17 @@ export class Apps {
   }
 
   /** It is told nothing until it is activated again. */
-  deactivate(app: App): Promise<App> {
-    return this.#change(app, async (now) => {
+  deactivate(app: App, by: BareJid): Promise<App> {
+    return this.#change(app, by, async (now) => {
       if (!now.active) throw new AppFault('wrong-state', 'it is not active')
       await this.#store.save({ ...now, active: false })
     })
   }
 
   /** A new key; the one before works for another hour. */
-  async rotate(app: App): Promise<string> {
+  async rotate(app: App, by: BareJid): Promise<string> {
     let key = ''
-    await this.#change(app, async (now) => {
+    await this.#change(app, by, async (now) => {
       if (!now.active) throw new AppFault('wrong-state', 'it has no key: activate it first')
       key = await this.#keys.rotate(app.appid)
     })
@@ -166,9 +171,10 @@ export class Apps {
 
   edit(
     app: App,
+    by: BareJid,
     said: { readonly name?: string; readonly description?: string; readonly hosts?: readonly string[] },
   ): Promise<App> {
-    return this.#change(app, async (now) => {
+    return this.#change(app, by, async (now) => {
       const name = said.name === undefined ? now.name : readText('name', said.name, MAX_NAME)
       if (name === '') throw new AppFault('bad-field', 'name: must not be empty')
       const description =
@@ -179,9 +185,9 @@ export class Apps {
   }
 
   /** Returns the secret that its calls are signed with, the same each time; null without a webhook. */
-  async setWebhook(app: App, url: string | null): Promise<string | null> {
-    const webhook = url === null ? null : await readWebhook(url, this.#outbound)
-    return this.webhookSecret(await this.#change(app, (now) => this.#store.save({ ...now, webhook })))
+  async setWebhook(app: App, by: BareJid, url: string | null): Promise<string | null> {
+    const webhook = url === null ? null : await this.#errands.run(by, (outbound) => readWebhook(url, outbound))
+    return this.webhookSecret(await this.#change(app, by, (now) => this.#store.save({ ...now, webhook })))
   }
 
   /** null: it has no webhook. */
@@ -191,9 +197,9 @@ export class Apps {
     return this.#secrets.webhookSecret(app.appid, generation)
   }
 
-  async rotateWebhook(app: App): Promise<string> {
+  async rotateWebhook(app: App, by: BareJid): Promise<string> {
     let next = 0
-    await this.#change(app, async (now) => {
+    await this.#change(app, by, async (now) => {
       if (now.webhook === null) throw new AppFault('wrong-state', 'it has no webhook')
       const { generation } = await this.#store.webhookGeneration(app.appid)
       next = generation + 1
@@ -202,37 +208,34 @@ export class Apps {
     return this.#secrets.webhookSecret(app.appid, next)
   }
 
-  addMember(app: App, user: BareJid): Promise<App> {
-    return this.#change(app, async (now) => {
+  /** Whoever that is: it says nothing of her whether it can be done. It counts to nobody but who registered it. */
+  addMember(app: App, by: BareJid, user: BareJid): Promise<App> {
+    return this.#change(app, by, async (now) => {
       if (now.members.includes(user)) return
       if (now.members.length >= APP_LIMITS.members) {
         throw new AppFault('too-many', `an app has at most ${APP_LIMITS.members} members`)
       }
-      await this.#admitAppOf(user)
       await this.#store.addMember(app.appid, user)
     })
   }
 
-  /** Never the last one. */
-  removeMember(app: App, user: BareJid): Promise<App> {
-    return this.#change(app, async (now) => {
+  /** Never the last one. Whoever takes out who registered it has it counted to her from then on. */
+  removeMember(app: App, by: BareJid, user: BareJid): Promise<App> {
+    return this.#change(app, by, async (now) => {
       if (!now.members.includes(user)) throw new AppFault('not-found', 'she is no member of it')
       if (now.members.length === 1) throw new AppFault('wrong-state', 'she is its last member: delete the app instead')
-      await this.#store.removeMember(app.appid, user)
+      // Else she could leave any number of apps to somebody who never asked for them.
+      if (user === by && (await this.#store.isRegistrant(app.appid, user))) {
+        throw new AppFault('wrong-state', 'you registered it: another member can take you out, or you delete the app')
+      }
+      await this.#store.removeMember(app.appid, user, by)
     })
   }
 
-  async remove(app: App): Promise<void> {
-    await this.#inTurn(() => this.#store.remove(app.appid))
-  }
-
-  /** Takes her out of all of them; those of which she was the last member go. */
-  forgetMember(user: BareJid): Promise<void> {
-    return this.#inTurn(async () => {
-      for (const { appid, members } of await this.#store.ofMember(user)) {
-        if (members.length === 1) await this.#store.remove(appid)
-        else await this.#store.removeMember(appid, user)
-      }
+  async remove(app: App, by: BareJid): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#managed(app.appid, by)
+      await this.#store.remove(app.appid)
     })
   }
 
@@ -240,42 +243,37 @@ export class Apps {
     return this.#store.icon(appid as AppId)
   }
 
-  async #webhookIn(manifest: Manifest | null): Promise<string | null> {
+  async #webhookIn(manifest: Manifest | null, outbound: Outbound): Promise<string | null> {
     if (!manifest || manifest.webhook === null) return null
     try {
-      return await readWebhook(manifest.webhook, this.#outbound)
+      return await readWebhook(manifest.webhook, outbound)
     } catch (error) {
       if (error instanceof AppFault) return null
       throw error
     }
   }
 
-  /** Who was deleted, perhaps while her request was under way, is kept nowhere. */
   async #admitAppOf(user: BareJid): Promise<void> {
-    if (this.#forgotten.has(user)) throw new AppFault('not-found', 'there is no such account here')
-    const { length } = await this.#store.ofMember(user)
-    if (length >= APP_LIMITS.appsOfUser) {
-      throw new AppFault('too-many', `a user has at most ${APP_LIMITS.appsOfUser} apps`)
+    if ((await this.#store.countRegistered(user)) >= APP_LIMITS.appsOfUser) {
+      throw new AppFault('too-many', `a user registers at most ${APP_LIMITS.appsOfUser} apps`)
     }
-  }
-
-  async #countFetches(user: BareJid): Promise<void> {
-    await this.#fetches.consume(user).catch(() => {
-      throw new AppFault('too-often', `at most ${FETCHES.points} times in ${FETCHES.duration / 60} minutes`)
-    })
+    // After whatever was waited for: who was deleted while her request was under way is kept nowhere.
+    if (this.#forgotten.has(user)) throw new AppFault('not-found', 'this account was deleted')
   }
 
   /** Changes it as it is now, not as it was when somebody read it. */
-  #change(app: App, change: (now: App) => Promise<void>): Promise<App> {
+  #change(app: App, by: BareJid, change: (now: App) => Promise<void>): Promise<App> {
     return this.#inTurn(async () => {
-      await change(await this.#there(app.appid))
-      return this.#there(app.appid)
+      await change(await this.#managed(app.appid, by))
+      const changed = await this.#store.find(app.appid)
+      if (!changed) throw new AppFault('not-found', NOT_HERS)
+      return changed
     })
   }
 
-  async #there(appid: AppId): Promise<App> {
-    const app = await this.#store.find(appid)
-    if (!app) throw new AppFault('not-found', 'there is no such app')
+  async #managed(appid: AppId, by: BareJid): Promise<App> {
+    const app = await this.managed(by, appid)
+    if (!app || this.#forgotten.has(by)) throw new AppFault('not-found', NOT_HERS)
     return app
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
 import { type App, type AppId, SCOPES, type Scope } from './app.js'
 import type { Grant, GrantStore } from './grant.js'
-import type { Outbound } from './outbound.js'
+import { type Outbound, OutboundError } from './outbound.js'
 import type { PresenceTokens } from './presence-tokens.js'
 import { readRedirect, withQuery } from './redirect.js'
 
@@ -32,9 +32,14 @@ export interface AskedGrant {
 /** Shown to whoever came by that link; nobody is sent anywhere. */
 export interface RefusedQuery {
   readonly kind: 'refused'
-  readonly status: 400 | 403 | 404
+  readonly status: 400 | 403 | 404 | 503
   readonly errno: number
   readonly why: string
+}
+
+/** It has to be looked up whether she may be asked, and that is done for nobody whom we do not know. */
+export interface SignInFirst {
+  readonly kind: 'sign-in-first'
 }
 
 /** `before` null: it is new; `after` null: she took it back. */
@@ -70,13 +75,23 @@ export class Grants {
     return () => this.#listeners.delete(listener)
   }
 
-  async request({ appid, redirect, state, scope }: GrantQuery): Promise<AskedGrant | RefusedQuery> {
+  async request(
+    { appid, redirect, state, scope }: GrantQuery,
+    isSignedIn: boolean,
+  ): Promise<AskedGrant | RefusedQuery | SignInFirst> {
     const { apps, outbound } = this.#parts
     const app = isAppId(appid) ? await apps.find(appid) : null
     // Its domain is nobody's yet, so neither is its name.
     if (!app || app.verifiedAt === null) return refused(404, 130, 'there is no such application')
     if (!app.active) return refused(403, 122, 'this application is paused')
-    const url = redirect === undefined ? null : await readRedirect(redirect, app, outbound)
+    if (redirect !== undefined && !isSignedIn && /^http:/i.test(redirect)) return { kind: 'sign-in-first' }
+    let url: URL | null
+    try {
+      url = redirect === undefined ? null : await readRedirect(redirect, app, outbound)
+    } catch (error) {
+      if (!(error instanceof OutboundError)) throw error
+      return refused(503, 152, `redirect: ${app.domain} cannot be looked up now; try again in a moment`)
+    }
     if (!url)
       return refused(400, 101, `redirect: must be an https:// URL on ${app.domain} or a host that it has listed`)
     if (state !== undefined && state.length > MOST_STATE) {

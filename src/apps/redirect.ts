@@ -10,7 +10,7 @@ const OURS = new Set(['presence_token', 'presence_uid', 'presence-uid', 'state',
 
 /**
  * Where an app wants users to be sent back to: on its proven domain, or on a host below that which it has listed. Without
- * whatever its query has that is ours to say. null: nobody may be sent there.
+ * whatever its query has that is ours to say. null: nobody may be sent there. Throws OutboundError where that cannot be said now.
  */
 export async function readRedirect(
   text: string,

@@ -1,4 +1,5 @@
 import { AppFault } from './app-fault.js'
+import { isAllowedPrivate } from './is-allowed-private.js'
 import { type Outbound, OutboundError } from './outbound.js'
 
 const MAX_URL = 2000
@@ -13,8 +14,10 @@ export async function readWebhook(text: string, outbound: Outbound): Promise<str
   try {
     await outbound.check(url)
   } catch (error) {
-    throw error instanceof OutboundError ? fault(error.message) : error
+    if (!(error instanceof OutboundError)) throw error
+    if (error.isPassing) throw new AppFault('not-now', 'webhook: it cannot be looked up now; try again in a moment')
+    throw fault(error.message)
   }
-  if (url.protocol === 'https:' || (await outbound.isAllowedPrivate(url.hostname))) return url.href
+  if (url.protocol === 'https:' || (await isAllowedPrivate(url.hostname, 'webhook', outbound))) return url.href
   throw fault('must begin with https://')
 }

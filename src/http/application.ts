@@ -99,6 +99,7 @@ const APP_FAULTS: Readonly<Record<AppFaultKind, readonly [status: number, errno:
   'not-found': [404, 130],
   'wrong-state': [409, 131],
   'too-often': [429, 140],
+  'not-now': [503, 152],
 }
 
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'])

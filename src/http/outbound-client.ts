@@ -2,7 +2,7 @@ import { Resolver } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { Client } from 'undici'
 import { type Outbound, type OutboundAnswer, OutboundError } from '../apps/outbound.js'
-import type { Clock } from '../presence/clock.js'
+import type { Clock, Timer } from '../presence/clock.js'
 import { Places } from '../roster/places.js'
 import { boundedBody } from './bounded-body.js'
 import { explainCall } from './explain-call.js'
@@ -14,6 +14,7 @@ const MAX_HEAD_BYTES = 16 * 1024
 const TIMEOUT_MS = 5000
 const MAX_AT_ONCE = 50
 const MAX_WAITING = 200
+const NO_TIME = 'there was no time left for it'
 const LOOPBACK = ['127.0.0.1', '::1']
 // One word for all of it: who asks must not learn which names and addresses there are inside.
 const NOT_PUBLIC = 'there is no such host on the public internet'
@@ -36,22 +37,20 @@ export class OutboundClient implements Outbound {
     this.#resolve = resolve
   }
 
-  async get(url: URL, headers: Readonly<Record<string, string>> = {}): Promise<OutboundAnswer> {
-    return this.#bounded((signal) => this.#call(url, headers, signal))
+  get(url: URL, headers: Readonly<Record<string, string>> = {}): Promise<OutboundAnswer> {
+    return this.#until(Number.POSITIVE_INFINITY).get(url, headers)
   }
 
-  async check(url: URL): Promise<void> {
-    await this.#bounded(() => this.#reachable(url))
+  check(url: URL): Promise<void> {
+    return this.#until(Number.POSITIVE_INFINITY).check(url)
   }
 
-  async isAllowedPrivate(hostname: string): Promise<boolean> {
-    if (this.#addresses.areAllPublic) return false
-    try {
-      const found = await this.#bounded(() => this.#find(hostname))
-      return found.length > 0 && found.every((address) => this.#addresses.isAllowedPrivate(address))
-    } catch {
-      return false
-    }
+  isAllowedPrivate(hostname: string): Promise<boolean> {
+    return this.#until(Number.POSITIVE_INFINITY).isAllowedPrivate(hostname)
+  }
+
+  within(ms: number): Outbound {
+    return this.#until(this.#clock.steady() + ms)
   }
 
   /** Ends what is under way. */
@@ -60,26 +59,54 @@ export class OutboundClient implements Outbound {
     for (const giveUp of this.#underWay) giveUp('it was given up')
   }
 
-  async #bounded<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const done = this.#places.take(() => this.#timed(run))
-    if (done === null) throw new OutboundError('too much is being fetched just now; try again')
-    return done
+  /** `end`: by the steady clock. */
+  #until(end: number): Outbound {
+    return {
+      get: (url, headers = {}) => this.#bounded(end, (signal) => this.#call(url, headers, signal)),
+      check: async (url) => {
+        await this.#bounded(end, () => this.#reachable(url))
+      },
+      isAllowedPrivate: async (hostname) => {
+        if (this.#addresses.areAllPublic) return false
+        const found = await this.#bounded(end, () => this.#find(hostname))
+        return found.length > 0 && found.every((address) => this.#addresses.isAllowedPrivate(address))
+      },
+      within: (ms) => this.#until(Math.min(end, this.#clock.steady() + ms)),
+    }
   }
 
-  async #timed<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #bounded<T>(end: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (end <= this.#clock.steady()) throw new OutboundError(NO_TIME, true)
+    const done = this.#places.take(() => this.#timed(end, run))
+    if (done === null) throw new OutboundError('too much is being fetched just now; try again', true)
+    if (end === Number.POSITIVE_INFINITY) return done
+    // While it waits in line, too.
+    let timer: Timer | null = null
+    const late = new Promise<never>((_, reject) => {
+      timer = this.#clock.after(end - this.#clock.steady(), () => reject(new OutboundError(NO_TIME, true)))
+    })
+    return Promise.race([done, late]).finally(() => timer?.cancel())
+  }
+
+  async #timed<T>(end: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const left = end - this.#clock.steady()
+    if (this.#closed) throw new OutboundError('it was given up', true)
+    if (left <= 0) throw new OutboundError(NO_TIME, true)
     const ending = new AbortController()
     const giveUp = (why: string) => ending.abort(new GivenUp(why))
     const ended = new Promise<never>((_, reject) => {
       ending.signal.addEventListener('abort', () => reject(ending.signal.reason), { once: true })
     })
-    if (this.#closed) throw new OutboundError('it was given up')
     this.#underWay.add(giveUp)
-    const timer = this.#clock.after(TIMEOUT_MS, () => giveUp(`it took longer than ${TIMEOUT_MS / 1000} s`))
+    const timer =
+      left < TIMEOUT_MS
+        ? this.#clock.after(left, () => giveUp(NO_TIME))
+        : this.#clock.after(TIMEOUT_MS, () => giveUp(`it took longer than ${TIMEOUT_MS / 1000} s`))
     try {
       // A look-up cannot be ended; nobody waits for it then.
       return await Promise.race([run(ending.signal), ended])
     } catch (error) {
-      throw error instanceof OutboundError ? error : new OutboundError(explainCall(error))
+      throw error instanceof OutboundError ? error : new OutboundError(explainCall(error), true)
     } finally {
       timer.cancel()
       this.#underWay.delete(giveUp)

@@ -67,7 +67,12 @@ export const MIGRATIONS: readonly string[] = [
      webhook_rotated_at INTEGER
    ) WITHOUT ROWID, STRICT;
    CREATE TABLE app_icon (appid TEXT PRIMARY KEY, type TEXT NOT NULL, image BLOB NOT NULL) STRICT;
-   CREATE TABLE app_member (appid TEXT NOT NULL, user TEXT NOT NULL, PRIMARY KEY (appid, user)) WITHOUT ROWID, STRICT;
+   CREATE TABLE app_member (
+     appid TEXT NOT NULL,
+     user TEXT NOT NULL,
+     registered INTEGER NOT NULL,
+     PRIMARY KEY (appid, user)
+   ) WITHOUT ROWID, STRICT;
    CREATE INDEX app_member_user ON app_member (user);
    CREATE TABLE app_grant (
      user TEXT NOT NULL,

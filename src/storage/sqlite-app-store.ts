@@ -50,7 +50,7 @@ export class SqliteAppStore implements AppStore {
            VALUES (@appid, @domain, @name, @description, @scope, @hosts, @createdAt, @verifiedAt, @active, @webhook, 0)`,
         )
         .run(columnsOf(app))
-      for (const user of app.members) this.#insertMember(app.appid, user)
+      for (const [n, user] of app.members.entries()) this.#insertMember(app.appid, user, n === 0)
     })
   }
 
@@ -93,19 +93,35 @@ export class SqliteAppStore implements AppStore {
       if (icon === null) this.#database.prepare('DELETE FROM app_icon WHERE appid = ?').run(appid)
       else
         this.#database
-          .prepare('REPLACE INTO app_icon (appid, type, image) VALUES (?, ?, ?)')
-          .run(appid, icon.type, icon.image)
+          .prepare('REPLACE INTO app_icon (appid, type, image) SELECT appid, ?, ? FROM app WHERE appid = ?')
+          .run(icon.type, icon.image, appid)
     })
   }
 
   async addMember(appid: AppId, user: BareJid): Promise<void> {
-    durably(this.#database, () => this.#insertMember(appid, user))
+    durably(this.#database, () => this.#insertMember(appid, user, false))
   }
 
-  async removeMember(appid: AppId, user: BareJid): Promise<void> {
-    durably(this.#database, () =>
-      this.#database.prepare('DELETE FROM app_member WHERE appid = ? AND user = ?').run(appid, user),
-    )
+  async removeMember(appid: AppId, user: BareJid, heir: BareJid): Promise<void> {
+    durably(this.#database, () => {
+      const registered = 'SELECT 1 FROM app_member WHERE appid = @appid AND user = @user AND registered = 1'
+      this.#database
+        .prepare(
+          `UPDATE app_member SET registered = 1 WHERE appid = @appid AND user = @heir AND EXISTS (${registered})`,
+        )
+        .run({ appid, user, heir })
+      this.#database.prepare('DELETE FROM app_member WHERE appid = ? AND user = ?').run(appid, user)
+    })
+  }
+
+  async isRegistrant(appid: AppId, user: BareJid): Promise<boolean> {
+    const select = this.#database.prepare('SELECT 1 FROM app_member WHERE appid = ? AND user = ? AND registered = 1')
+    return select.get(appid, user) !== undefined
+  }
+
+  async countRegistered(user: BareJid): Promise<number> {
+    const count = 'SELECT count(*) FROM app_member WHERE user = ? AND registered = 1'
+    return this.#database.prepare<[string], number>(count).pluck().get(user) ?? 0
   }
 
   async remove(appid: AppId): Promise<void> {
@@ -133,8 +149,13 @@ export class SqliteAppStore implements AppStore {
     )
   }
 
-  #insertMember(appid: AppId, user: BareJid): void {
-    this.#database.prepare('INSERT OR IGNORE INTO app_member (appid, user) VALUES (?, ?)').run(appid, user)
+  #insertMember(appid: AppId, user: BareJid, registered: boolean): void {
+    this.#database
+      .prepare(
+        `INSERT OR IGNORE INTO app_member (appid, user, registered)
+         SELECT appid, ?, ? FROM app WHERE appid = ?`,
+      )
+      .run(user, registered ? 1 : 0, appid)
   }
 }
 

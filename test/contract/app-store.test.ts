@@ -103,10 +103,36 @@ function appStoreContract(name: string, home: Home<AppStore>) {
       await store.addMember(app.appid, bob)
       await store.addMember(app.appid, bob)
       assert.deepEqual((await store.find(app.appid))?.members, [alice, bob])
-      await store.removeMember(app.appid, alice)
+      await store.removeMember(app.appid, alice, bob)
       reopen()
       assert.deepEqual((await store.find(app.appid))?.members, [bob])
       assert.deepEqual((await store.find(other.appid))?.members, [alice, bob])
+    })
+
+    it('knows who registered an app, and who has it from her', async () => {
+      await store.add(app)
+      await store.add(other)
+      await store.addMember(app.appid, bob)
+      const counts = async () => [await store.countRegistered(alice), await store.countRegistered(bob)]
+      const before = await counts()
+      assert.deepEqual(
+        [await store.isRegistrant(app.appid, alice), await store.isRegistrant(app.appid, bob)],
+        [true, false],
+      )
+      await store.removeMember(app.appid, alice, bob)
+      assert.deepEqual(await counts(), [(before[0] ?? 0) - 1, (before[1] ?? 0) + 1])
+      reopen()
+      assert.equal(await store.isRegistrant(app.appid, bob), true)
+      await store.addMember(app.appid, alice)
+      await store.removeMember(app.appid, alice, bob)
+      assert.equal(await store.isRegistrant(app.appid, bob), true)
+    })
+
+    it('gives an app that is gone neither members nor an icon', async () => {
+      const before = tablesOf(directory())
+      await store.addMember(app.appid, bob)
+      await store.saveIcon(app.appid, icon)
+      assert.deepEqual(tablesOf(directory()), before)
     })
 
     it('leaves nothing of an app that is removed, and all of the others', async () => {

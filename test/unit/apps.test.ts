@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { APP_LIMITS, type App } from '../../src/apps/app.js'
 import { AppFault, type AppFaultKind } from '../../src/apps/app-fault.js'
@@ -11,6 +12,7 @@ import type { BareJid } from '../../src/presence/jid.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
 import { AppSite } from '../support/app-site.js'
+import { until } from '../support/until.js'
 import { FakeClock } from './fake-clock.js'
 import { temporaryDirectory } from './temporary-directory.js'
 import { jid } from './users.js'
@@ -59,7 +61,7 @@ describe('Applications', () => {
     return verdict.app
   }
   async function activated(): Promise<{ app: App; key: string }> {
-    return apps.activate(await verified(await register()))
+    return apps.activate(await verified(await register()), alice)
   }
   function fault(kind: AppFaultKind, message: RegExp = /./) {
     return (error: unknown) => error instanceof AppFault && error.kind === kind && message.test(error.message)
@@ -77,13 +79,49 @@ describe('Applications', () => {
       assert.deepEqual(site.asked, [])
     })
 
-    it('are of nobody who was deleted while the manifest was fetched, nor get her as a member', async () => {
+    it('are of nobody who was deleted while the manifest was fetched', async () => {
       manifest({ name: 'Manifest' })
       const registering = apps.register(alice, { domain: site.domain })
       deleted.add(alice)
       await assert.rejects(registering, fault('not-found'))
       assert.deepEqual(await apps.of(alice), [])
-      await assert.rejects(apps.addMember(await register(bob), alice), fault('not-found'))
+    })
+
+    it('say nothing of whoever is added as a member, and count to those only who registered them', async () => {
+      const app = await register(bob)
+      deleted.add(alice)
+      assert.deepEqual((await apps.addMember(app, bob, alice)).members, [alice, bob])
+      deleted.clear()
+      const busy = jid('busy@h')
+      const insert = database.prepare('INSERT INTO app_member (appid, user, registered) VALUES (?, ?, 1)')
+      for (let n = 1; n <= APP_LIMITS.appsOfUser; n++) insert.run(`app_${n}`, busy)
+      assert.equal((await apps.addMember(app, bob, busy)).members.length, 3)
+      await assert.rejects(register(busy), fault('too-many'))
+      const victim = jid('victim@h')
+      database.prepare('UPDATE app_member SET registered = 0, user = ? WHERE user = ?').run(victim, busy)
+      await register(victim)
+    })
+
+    it('cannot be left to others by who registered them; who takes her out has them count to herself', async () => {
+      const app = await register()
+      await apps.addMember(app, alice, bob)
+      await assert.rejects(apps.removeMember(app, alice, alice), fault('wrong-state', /you registered it/))
+      assert.deepEqual((await apps.removeMember(app, bob, alice)).members, [bob])
+      await apps.addMember(app, bob, alice)
+      await assert.rejects(apps.removeMember(app, bob, bob), fault('wrong-state', /you registered it/))
+      assert.deepEqual((await apps.removeMember(app, alice, alice)).members, [bob])
+    })
+
+    it('are not registered by who waits for slow servers already, five at once', async () => {
+      const asked: ServerResponse[] = []
+      site.files.set('/manifest.webmanifest', (_, response) => void asked.push(response))
+      const slow = Array.from({ length: 5 }, () => apps.register(alice, { domain: site.domain }).catch(() => {}))
+      await assert.rejects(register(), fault('too-often', /at most 5 at once/))
+      await register(bob)
+      await until(() => asked.length === 5)
+      for (const response of asked) response.end('{"name":"Slow","presence":{"description":"D"}}')
+      await Promise.all(slow)
+      await register()
     })
 
     it('take from the manifest what is left out', async () => {
@@ -121,7 +159,7 @@ describe('Applications', () => {
     })
 
     it('have no domain that is none, or not of the public internet', async () => {
-      for (const domain of [
+      for (const [n, domain] of [
         '',
         '.',
         '..',
@@ -154,8 +192,10 @@ describe('Applications', () => {
         `${'a.'.repeat(127)}example`,
         '*.example.org',
         'exam%70le.org',
-      ]) {
-        await assert.rejects(apps.register(alice, { domain, ...named }), fault('bad-field', /^domain: /), domain)
+      ].entries()) {
+        // Each is counted.
+        const user = jid(`u${n}@h`)
+        await assert.rejects(apps.register(user, { domain, ...named }), fault('bad-field', /^domain: /), domain)
       }
     })
 
@@ -198,7 +238,7 @@ describe('Applications', () => {
     })
 
     it('are bounded for each user, however many are registered at once', async () => {
-      const rows = database.prepare('INSERT INTO app_member (appid, user) VALUES (?, ?)')
+      const rows = database.prepare('INSERT INTO app_member (appid, user, registered) VALUES (?, ?, 1)')
       const insert = database.prepare(
         "INSERT INTO app SELECT ?, 'd', 'n', '', 'status', '[]', 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL",
       )
@@ -346,8 +386,8 @@ describe('Applications', () => {
       assert.deepEqual(app.scope, ['status', 'details', 'address'])
       assert.deepEqual([app.hasIcon, app.description, app.webhook], [true, named.description, webhook])
       assert.deepEqual(await apps.icon(app.appid), { type: 'image/gif', image: GIF })
-      await apps.edit(app, { description: '' })
-      await apps.setWebhook(app, 'https://127.0.0.1/mine')
+      await apps.edit(app, alice, { description: '' })
+      await apps.setWebhook(app, alice, 'https://127.0.0.1/mine')
       const again = await verified(app)
       assert.deepEqual([again.description, again.webhook], ['D', 'https://127.0.0.1/mine'])
     })
@@ -370,6 +410,34 @@ describe('Applications', () => {
       assert((await verified(app)).hasIcon)
       manifest({ icons: [] })
       assert(!(await verified(app)).hasIcon)
+    })
+
+    it('are proven, and registered, in 8 s by a domain that never answers for its manifest', async () => {
+      const timed = new FakeClock()
+      const patient = new OutboundClient(['127.0.0.0/8'], timed)
+      const store = new SqliteAppStore(database)
+      const slow = new Apps({ store, outbound: patient, clock, random: randomBytes, secret, forgotten })
+      for (const path of ['/manifest.webmanifest', '/manifest.json']) site.files.set(path, () => {})
+      const registering = slow.register(alice, { domain: site.domain })
+      await until(() => site.asked.length === 1)
+      timed.pass(5000)
+      await until(() => site.asked.length === 2)
+      timed.pass(3000)
+      const app = await registering
+      assert.equal(app.name, site.domain)
+      show(app)
+      site.files.set('/manifest.webmanifest', (_, response) =>
+        response.end('{"icons":[{"src":"/1"},{"src":"/2"}],"presence":{"webhook":"https://127.0.0.1/hook"}}'),
+      )
+      for (const path of ['/1', '/2']) site.files.set(path, () => {})
+      const verifying = slow.verify(app, alice)
+      await until(() => site.asked.at(-1) === '/1')
+      timed.pass(5000)
+      await until(() => site.asked.at(-1) === '/2')
+      timed.pass(3000)
+      const verdict = await verifying
+      assert(verdict.kind === 'proven' && verdict.app.webhook === 'https://127.0.0.1/hook' && !verdict.app.hasIcon)
+      patient.close()
     })
 
     it('lose nothing by a manifest that is hostile', async () => {
@@ -402,6 +470,7 @@ describe('Applications', () => {
       show(app)
       for (const [n, text] of texts.entries()) {
         site.files.set('/manifest.webmanifest', text)
+        await apps.addMember(app, alice, jid(`u${n}@h`))
         const verdict = await apps.verify(app, jid(`u${n}@h`))
         assert(verdict.kind === 'proven', text.slice(0, 100))
         const { name, description, scope, webhook, hasIcon } = verdict.app
@@ -421,9 +490,9 @@ describe('Applications', () => {
   describe('with a key', () => {
     it('need a proven domain', async () => {
       const app = await register()
-      await assert.rejects(apps.activate(app), fault('wrong-state', /not proven/))
-      await assert.rejects(apps.rotate(app), fault('wrong-state'))
-      await assert.rejects(apps.deactivate(app), fault('wrong-state'))
+      await assert.rejects(apps.activate(app, alice), fault('wrong-state', /not proven/))
+      await assert.rejects(apps.rotate(app, alice), fault('wrong-state'))
+      await assert.rejects(apps.deactivate(app, alice), fault('wrong-state'))
     })
 
     it('are known by it, and by no other', async () => {
@@ -435,26 +504,26 @@ describe('Applications', () => {
         assert.equal(await apps.withKey(app.appid, wrong), null)
       }
       assert.equal(await apps.withKey('app_none', key), null)
-      await assert.rejects(apps.activate(app), fault('wrong-state', /active already/))
+      await assert.rejects(apps.activate(app, alice), fault('wrong-state', /active already/))
     })
 
     it('are known by the one before for an hour more', async () => {
       const { app, key } = await activated()
-      const second = await apps.rotate(app)
+      const second = await apps.rotate(app, alice)
       clock.pass(HOUR - 1)
       for (const one of [key, second]) assert(await apps.withKey(app.appid, one))
       clock.pass(1)
       assert.equal(await apps.withKey(app.appid, key), null)
       assert(await apps.withKey(app.appid, second))
-      const third = await apps.rotate(app)
+      const third = await apps.rotate(app, alice)
       for (const one of [second, third]) assert(await apps.withKey(app.appid, one))
     })
 
     it('are known for that hour by the one that was in use, though another is asked for twice', async () => {
       const { app, key } = await activated()
-      const unseen = await apps.rotate(app)
+      const unseen = await apps.rotate(app, alice)
       clock.pass(HOUR / 2)
-      const shown = await apps.rotate(app)
+      const shown = await apps.rotate(app, alice)
       for (const one of [key, shown]) assert(await apps.withKey(app.appid, one))
       assert.equal(await apps.withKey(app.appid, unseen), null)
       clock.pass(HOUR / 2)
@@ -464,18 +533,18 @@ describe('Applications', () => {
 
     it('are known, as not active, when deactivated; activated again, by a new one alone', async () => {
       const { app, key } = await activated()
-      await apps.rotate(app)
-      assert.equal((await apps.deactivate(app)).active, false)
+      await apps.rotate(app, alice)
+      assert.equal((await apps.deactivate(app, alice)).active, false)
       assert.equal((await apps.withKey(app.appid, key))?.active, false)
-      const again = await apps.activate(app)
+      const again = await apps.activate(app, alice)
       assert.equal(await apps.withKey(app.appid, key), null)
       assert((await apps.withKey(app.appid, again.key))?.active)
     })
 
     it('leave neither it nor any other secret in the database', async () => {
       const { app, key } = await activated()
-      const second = await apps.rotate(app)
-      const webhook = await apps.setWebhook(app, 'https://127.0.0.1/hook')
+      const second = await apps.rotate(app, alice)
+      const webhook = await apps.setWebhook(app, alice, 'https://127.0.0.1/hook')
       const secrets = [key, second, apps.proof(app).key, webhook ?? '']
       assert(secrets.every((text) => text.length > 40))
       const raw = readdirSync(directory()).map((file) => readFileSync(join(directory(), file)))
@@ -491,16 +560,16 @@ describe('Applications', () => {
   describe('that are changed', () => {
     it('keep what is not said', async () => {
       const app = await register()
-      await apps.edit(app, { name: 'New' })
-      await apps.edit(app, { description: '' })
-      const changed = await apps.edit(app, {})
+      await apps.edit(app, alice, { name: 'New' })
+      await apps.edit(app, alice, { description: '' })
+      const changed = await apps.edit(app, alice, {})
       assert.deepEqual(changed, { ...app, name: 'New', description: '' })
-      await assert.rejects(apps.edit(app, { name: ' \u200b' }), fault('bad-field', /^name: must not be empty/))
+      await assert.rejects(apps.edit(app, alice, { name: ' \u200b' }), fault('bad-field', /^name: must not be empty/))
     })
 
     it('have subdomains as further hosts, and nothing else', async () => {
       const app = await apps.register(alice, { domain: 'example.org', ...named })
-      const { hosts } = await apps.edit(app, {
+      const { hosts } = await apps.edit(app, alice, {
         hosts: ['App.example.org', 'a.b.example.org.', 'ü.example.org', 'app.example.org'],
       })
       assert.deepEqual(hosts, ['app.example.org', 'a.b.example.org', 'xn--tda.example.org'])
@@ -528,14 +597,14 @@ describe('Applications', () => {
         'app.example.orɡ',
         '127.0.0.1',
       ]) {
-        await assert.rejects(apps.edit(app, { hosts: [host] }), fault('bad-field', /^hosts: /), host)
+        await assert.rejects(apps.edit(app, alice, { hosts: [host] }), fault('bad-field', /^hosts: /), host)
       }
       assert.deepEqual((await apps.find(app.appid))?.hosts, hosts)
       const many = Array.from({ length: APP_LIMITS.hosts + 1 }, (_, n) => `h${n}.example.org`)
-      await assert.rejects(apps.edit(app, { hosts: many }), fault('too-many'))
+      await assert.rejects(apps.edit(app, alice, { hosts: many }), fault('too-many'))
       const local = await apps.register(alice, { domain: 'localhost:3000', ...named })
-      assert.deepEqual((await apps.edit(local, { hosts: ['a.localhost:3000'] })).hosts, ['a.localhost:3000'])
-      await assert.rejects(apps.edit(local, { hosts: ['a.localhost'] }), fault('bad-field'))
+      assert.deepEqual((await apps.edit(local, alice, { hosts: ['a.localhost:3000'] })).hosts, ['a.localhost:3000'])
+      await assert.rejects(apps.edit(local, alice, { hosts: ['a.localhost'] }), fault('bad-field'))
     })
 
     it('lose no change to another made at the same time', async () => {
@@ -543,10 +612,10 @@ describe('Applications', () => {
       show(app)
       const verdict = apps.verify(app, alice)
       await Promise.all([
-        apps.edit(app, { name: 'New' }),
-        apps.edit(app, { description: 'Newer' }),
-        apps.setWebhook(app, 'https://127.0.0.1/hook'),
-        apps.addMember(app, bob),
+        apps.edit(app, alice, { name: 'New' }),
+        apps.edit(app, alice, { description: 'Newer' }),
+        apps.setWebhook(app, alice, 'https://127.0.0.1/hook'),
+        apps.addMember(app, alice, bob),
       ])
       assert.equal((await verdict).kind, 'proven')
       const { name, description, webhook, members, verifiedAt } = (await apps.find(app.appid)) ?? app
@@ -556,17 +625,17 @@ describe('Applications', () => {
 
     it('have a webhook with a secret that stays until it is rotated', async () => {
       const app = await register()
-      await assert.rejects(apps.rotateWebhook(app), fault('wrong-state'))
-      const first = await apps.setWebhook(app, 'https://127.0.0.1/hook#part')
+      await assert.rejects(apps.rotateWebhook(app, alice), fault('wrong-state'))
+      const first = await apps.setWebhook(app, alice, 'https://127.0.0.1/hook#part')
       assert.match(first ?? '', /^whsec_[A-Za-z0-9+/]{43}=$/)
-      assert.equal(await apps.setWebhook(app, 'http://localhost:9000/other'), first)
+      assert.equal(await apps.setWebhook(app, alice, 'http://localhost:9000/other'), first)
       assert.equal((await apps.find(app.appid))?.webhook, 'http://localhost:9000/other')
-      const second = await apps.rotateWebhook(app)
+      const second = await apps.rotateWebhook(app, alice)
       assert.notEqual(second, first)
-      assert.equal(await apps.setWebhook(app, 'https://127.0.0.1/hook'), second)
-      assert.equal(await apps.setWebhook(app, null), null)
+      assert.equal(await apps.setWebhook(app, alice, 'https://127.0.0.1/hook'), second)
+      assert.equal(await apps.setWebhook(app, alice, null), null)
       assert.equal((await apps.find(app.appid))?.webhook, null)
-      const other = await apps.setWebhook(await register(), 'https://127.0.0.1/hook')
+      const other = await apps.setWebhook(await register(), alice, 'https://127.0.0.1/hook')
       assert.notEqual(other, first)
     })
 
@@ -584,41 +653,62 @@ describe('Applications', () => {
         'https://127.0.0.1:25/hook',
         `https://127.0.0.1/${'x'.repeat(2000)}`,
       ]) {
-        await assert.rejects(apps.setWebhook(app, url), fault('bad-field', /^webhook: /), url)
+        await assert.rejects(apps.setWebhook(app, alice, url), fault('bad-field', /^webhook: /), url)
       }
-      assert.equal(await apps.setWebhook(app, 'https://1.1.1.1:8443/hook').then((text) => text?.slice(0, 6)), 'whsec_')
+      assert.equal(
+        await apps.setWebhook(app, alice, 'https://1.1.1.1:8443/hook').then((text) => text?.slice(0, 6)),
+        'whsec_',
+      )
     })
 
     it('have members, of whom the last one stays', async () => {
       const app = await register()
-      await assert.rejects(apps.removeMember(app, alice), fault('wrong-state', /last member/))
-      await assert.rejects(apps.removeMember(app, bob), fault('not-found'))
-      await apps.addMember(app, bob)
-      assert.deepEqual((await apps.addMember(app, bob)).members, [alice, bob])
+      await assert.rejects(apps.removeMember(app, alice, alice), fault('wrong-state', /last member/))
+      await assert.rejects(apps.removeMember(app, alice, bob), fault('not-found'))
+      await apps.addMember(app, alice, bob)
+      assert.deepEqual((await apps.addMember(app, alice, bob)).members, [alice, bob])
       assert.equal((await apps.managed(bob, app.appid))?.appid, app.appid)
-      // Both at once: one stays.
-      const results = await Promise.allSettled([apps.removeMember(app, alice), apps.removeMember(app, bob)])
+      // Each the other at once: one stays, and does not come back by what she had under way.
+      const results = await Promise.allSettled([
+        apps.removeMember(app, bob, alice),
+        apps.removeMember(app, alice, bob),
+        apps.addMember(app, alice, alice),
+      ])
       assert.deepEqual(
         results.map(({ status }) => status),
-        ['fulfilled', 'rejected'],
+        ['fulfilled', 'rejected', 'rejected'],
       )
       assert.deepEqual((await apps.find(app.appid))?.members, [bob])
     })
 
-    it('are without a member who is forgotten, and gone where she was the last', async () => {
-      const shared = await register()
-      await apps.addMember(shared, bob)
-      await register()
-      await apps.forgetMember(alice)
-      assert.deepEqual(await apps.of(alice), [])
-      assert.deepEqual(await apps.of(bob), [{ ...shared, members: [bob] }])
-      assert.equal(database.prepare('SELECT count(*) FROM app').pluck().get(), 1)
+    it('are changed by nobody who is no member at that moment, or deleted', async () => {
+      const { app } = await activated()
+      await apps.setWebhook(app, alice, 'https://127.0.0.1/hook')
+      const before = await apps.find(app.appid)
+      const mallory = jid('mallory@h')
+      const changes = (by: BareJid) => [
+        () => apps.verify(app, by),
+        () => apps.rotate(app, by),
+        () => apps.edit(app, by, { name: 'Mine' }),
+        () => apps.setWebhook(app, by, null),
+        () => apps.setWebhook(app, by, 'https://127.0.0.1/mine'),
+        () => apps.rotateWebhook(app, by),
+        () => apps.addMember(app, by, mallory),
+        () => apps.removeMember(app, by, alice),
+        () => apps.deactivate(app, by),
+        () => apps.activate(app, by),
+        () => apps.remove(app, by),
+      ]
+      for (const change of changes(mallory)) await assert.rejects(change(), fault('not-found', /not yours/))
+      deleted.add(alice)
+      for (const change of changes(alice)) await assert.rejects(change(), fault('not-found', /not yours/))
+      assert.deepEqual(await apps.find(app.appid), before)
     })
 
     it('have a bounded number of members', async () => {
       const app = await register()
-      for (let n = 2; n <= APP_LIMITS.members; n++) await apps.addMember(app, jid(`u${n}@h`))
-      await assert.rejects(apps.addMember(app, bob), fault('too-many'))
+      for (let n = 2; n <= APP_LIMITS.members; n++) await apps.addMember(app, alice, jid(`u${n}@h`))
+      await assert.rejects(apps.addMember(app, alice, bob), fault('too-many'))
     })
 
     it('are gone when deleted, also for who still has them in her hand', async () => {
@@ -629,17 +719,17 @@ describe('Applications', () => {
         )
         .run(app.appid)
       const late = apps.verify(app, alice)
-      await apps.remove(app)
+      await apps.remove(app, alice)
       assert.equal(await apps.find(app.appid), null)
       assert.equal(await apps.withKey(app.appid, key), null)
       assert.deepEqual(await apps.of(alice), [])
       assert.deepEqual(database.prepare('SELECT uid FROM app_grant').pluck().all(), ['UID2'])
       await assert.rejects(late, fault('not-found'))
       for (const change of [
-        () => apps.edit(app, { name: 'x' }),
-        () => apps.addMember(app, bob),
-        () => apps.activate(app),
-        () => apps.setWebhook(app, 'https://127.0.0.1/hook'),
+        () => apps.edit(app, alice, { name: 'x' }),
+        () => apps.addMember(app, alice, bob),
+        () => apps.activate(app, alice),
+        () => apps.setWebhook(app, alice, 'https://127.0.0.1/hook'),
       ]) {
         await assert.rejects(change(), fault('not-found'))
       }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { App, AppId } from '../../src/apps/app.js'
 import type { Grant, GrantStore } from '../../src/apps/grant.js'
 import { type AskedGrant, type GrantChange, type GrantQuery, Grants } from '../../src/apps/grants.js'
+import { OutboundError } from '../../src/apps/outbound.js'
 import type { BareJid } from '../../src/presence/jid.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { SqliteGrantStore } from '../../src/storage/sqlite-grant-store.js'
@@ -23,6 +24,7 @@ describe('Grants', () => {
   let store: GrantStore
   let grants: Grants
   let changes: GrantChange[]
+  let lookUp: () => Promise<boolean>
 
   beforeEach(() => {
     const database = openDatabase(directory())
@@ -43,10 +45,11 @@ describe('Grants', () => {
       webhook: null,
     }
     forgotten.clear()
+    lookUp = async () => false
     grants = new Grants({
       store,
       apps: { find: async (appid) => (appid === app.appid ? app : null) },
-      outbound: { isAllowedPrivate: async () => false },
+      outbound: { isAllowedPrivate: () => lookUp() },
       tokens: { issue: async ({ appid, uid, state }) => `${appid}.${uid}.${state}` },
       forgotten,
       clock,
@@ -64,7 +67,7 @@ describe('Grants', () => {
     scope: undefined,
     ...said,
   })
-  const request = (said?: Partial<GrantQuery>) => grants.request(query(said))
+  const request = (said?: Partial<GrantQuery>, isSignedIn = true) => grants.request(query(said), isSignedIn)
   async function asked(said?: Partial<GrantQuery>): Promise<AskedGrant> {
     const answer = await request(said)
     assert(answer.kind === 'asked')
@@ -109,6 +112,20 @@ describe('Grants', () => {
     assertHas(await request(), { kind: 'refused', status: 403, errno: 122 })
     app = { ...app, active: true, verifiedAt: null }
     assertHas(await request(), { kind: 'refused', status: 404, errno: 130 })
+  })
+
+  it('looks nothing up for who is not signed in, and says so where it could not be looked up', async () => {
+    const http = { redirect: 'http://example.org/cb' }
+    lookUp = () => assert.fail('it was looked up')
+    assert.deepEqual(await request(http, false), { kind: 'sign-in-first' })
+    assertHas(await request({ ...http, appid: 'app_none' }, false), { kind: 'refused', status: 404 })
+    assertHas(await request({}, false), { kind: 'asked' })
+    lookUp = async () => true
+    assertHas(await request(http), { kind: 'asked' })
+    lookUp = async () => false
+    assertHas(await request(http), { kind: 'refused', status: 400 })
+    lookUp = () => Promise.reject(new OutboundError('it took longer than 5 s', true))
+    assertHas(await request(http), { kind: 'refused', status: 503, errno: 152 })
   })
 
   it('sends her back with uid, state and token, behind what the redirect had', async () => {

@@ -219,8 +219,50 @@ describe('A call for a stranger', () => {
       resolve = async () => addresses
       assert.equal(await client.isAllowedPrivate(host), isAllowed, `${host} ${addresses}`)
     }
+  })
+
+  it('does not take for public what could not be looked up', async () => {
     resolve = () => Promise.reject(new Error('no'))
-    assert.equal(await client.isAllowedPrivate('app.example'), false)
+    await assert.rejects(client.isAllowedPrivate('app.example'), (error) => {
+      return error instanceof OutboundError && error.isPassing
+    })
+    resolve = () => new Promise(() => {})
+    const waiting = Array.from({ length: 250 }, () => failure(client.isAllowedPrivate('app.example')))
+    assert.match(await failure(client.isAllowedPrivate('app.example')), /too much is being fetched/)
+    for (let round = 1; round <= 5; round++) {
+      await new Promise((done) => setImmediate(done))
+      clock.pass(5000)
+    }
+    assert.deepEqual(new Set(await Promise.all(waiting)), new Set([TOO_LATE]))
+  })
+
+  it('ends in time with all that it belongs to, also while it waits in line', async () => {
+    behave = () => {}
+    const others = Array.from({ length: 50 }, () => failure(get()))
+    await until(() => asked.length === 50)
+    clock.pass(1000)
+    const errand = client.within(3000)
+    const waiting = failure(errand.get(new URL(`http://app.example:${port}/`)))
+    clock.pass(3000)
+    assert.equal(await waiting, 'there was no time left for it')
+    assert.equal(await failure(errand.check(new URL('http://app.example/'))), 'there was no time left for it')
+    clock.pass(1000)
+    await Promise.all(others)
+    // Nobody was called for it.
+    await until(() => open.size === 0)
+    assert.equal(connections, 50)
+    const second = client.within(8000)
+    const calls: string[] = []
+    const fetching = (async () => {
+      for (const path of ['/1', '/2', '/3'])
+        calls.push(await failure(second.get(new URL(`http://app.example:${port}${path}`))))
+    })()
+    await until(() => asked.length === 51)
+    clock.pass(5000)
+    await until(() => asked.length === 52)
+    clock.pass(3000)
+    await fetching
+    assert.deepEqual(calls, [TOO_LATE, 'there was no time left for it', 'there was no time left for it'])
   })
 
   it('asks nobody about a name where nothing private is allowed', async () => {

@@ -87,17 +87,19 @@ export function appPages(
   const action = (
     path: string,
     field: string,
-    act: (app: App, fields: Fields, ctx: Context, visitor: Visitor) => Promise<string | null>,
+    act: (app: App, visitor: Visitor, fields: Fields, ctx: Context) => Promise<string | null>,
   ) =>
     router.post(
       `/myapps/:appid/${path}`,
       form(async (ctx: Context, visitor, fields) => {
         const app = await appOf(ctx, visitor)
         try {
-          const location = await act(app, fields, ctx, visitor)
+          const location = await act(app, visitor, fields, ctx)
           if (location !== null) seeOther(ctx, location)
         } catch (error) {
-          await show(ctx, visitor, app, fields, errorsOf(error, field))
+          const errors = errorsOf(error, field)
+          // Who is no member any more sees nothing more of it.
+          await show(ctx, visitor, await appOf(ctx, visitor), fields, errors)
         }
       }),
     )
@@ -122,56 +124,56 @@ export function appPages(
     page(async (ctx: Context, visitor) => show(ctx, visitor, await appOf(ctx, visitor))),
   )
 
-  action('verify', 'verify', async (app, _, __, { user }) => {
+  action('verify', 'verify', async (app, { user }) => {
     const verdict = await apps.verify(app, user)
     if (verdict.kind === 'failed') throw new AppFault('wrong-state', `Not proven. ${verdict.found}`)
     return pathOf(app, 'proven')
   })
 
-  action('activate', 'activate', async (app, _, ctx, visitor) => {
-    const activated = await apps.activate(app)
+  action('activate', 'activate', async (app, visitor, _, ctx) => {
+    const activated = await apps.activate(app, visitor.user)
     showKey(ctx, visitor, activated.app, activated.key, false)
     return null
   })
 
-  action('rotate', 'activate', async (app, _, ctx, visitor) => {
-    showKey(ctx, visitor, app, await apps.rotate(app), true)
+  action('rotate', 'activate', async (app, visitor, _, ctx) => {
+    showKey(ctx, visitor, app, await apps.rotate(app, visitor.user), true)
     return null
   })
 
-  action('deactivate', 'activate', async (app) => {
-    await apps.deactivate(app)
+  action('deactivate', 'activate', async (app, { user }) => {
+    await apps.deactivate(app, user)
     return pathOf(app, 'deactivated')
   })
 
-  action('edit', 'name', async (app, { name = '', description = '', hosts = '' }) => {
+  action('edit', 'name', async (app, { user }, { name = '', description = '', hosts = '' }) => {
     const lines = hosts.split('\n').map((line) => line.trim())
-    await apps.edit(app, { name, description, hosts: lines.filter((line) => line !== '') })
+    await apps.edit(app, user, { name, description, hosts: lines.filter((line) => line !== '') })
     return pathOf(app, 'saved')
   })
 
-  action('webhook', 'url', async (app, { url = '' }) => {
-    await apps.setWebhook(app, url.trim() === '' ? null : url.trim())
+  action('webhook', 'url', async (app, { user }, { url = '' }) => {
+    await apps.setWebhook(app, user, url.trim() === '' ? null : url.trim())
     return pathOf(app, url.trim() === '' ? 'saved' : 'webhook', 'webhook')
   })
 
-  action('webhook/rotate', 'url', async (app) => {
-    await apps.rotateWebhook(app)
+  action('webhook/rotate', 'url', async (app, { user }) => {
+    await apps.rotateWebhook(app, user)
     return pathOf(app, 'rotated', 'webhook')
   })
 
-  action('members', 'jid', async (app, { jid = '' }) => {
-    await apps.addMember(app, memberOf(jid))
+  action('members', 'jid', async (app, { user }, { jid = '' }) => {
+    await apps.addMember(app, user, memberOf(jid))
     return pathOf(app, 'added', 'members')
   })
 
-  action('members/remove', 'jid', async (app, { jid = '' }, _, { user }) => {
-    await apps.removeMember(app, memberOf(jid))
+  action('members/remove', 'jid', async (app, { user }, { jid = '' }) => {
+    await apps.removeMember(app, user, memberOf(jid))
     return jid === user ? '/myapps?done=left' : pathOf(app, 'removed', 'members')
   })
 
-  action('delete', 'delete', async (app) => {
-    await apps.remove(app)
+  action('delete', 'delete', async (app, { user }) => {
+    await apps.remove(app, user)
     return '/myapps?done=deleted'
   })
 }

@@ -21,23 +21,25 @@ export function grantPages(
   handlers: PageHandlers,
   { grants }: GrantPagesParts,
 ): void {
-  const askedFor = async (ctx: Context) => {
+  const askedFor = async (ctx: Context, isSignedIn: boolean) => {
     if (!survivesSignIn(ctx.url)) {
       throw new HttpFault(400, 101, 'the application that sent you here may not ask like this: its link is too long')
     }
-    const asked = await grants.request(queryOf(ctx))
+    const asked = await grants.request(queryOf(ctx), isSignedIn)
     if (asked.kind === 'refused') {
       const why =
         asked.status === 400 ? `the application that sent you here may not ask like this: ${asked.why}` : asked.why
       throw new HttpFault(asked.status, asked.errno, why)
     }
-    return asked
+    return asked.kind === 'asked' ? asked : null
   }
 
   router.get('/:appid/grant', async (ctx) => {
     // First of all: nobody needs to sign in for what cannot be asked.
-    const asked = await askedFor(ctx)
+    await askedFor(ctx, false)
     await handlers.page(async (_, { user, csrf, ...visitor }) => {
+      const asked = await askedFor(ctx, true)
+      if (!asked) return
       const { app, redirect, scope } = asked
       const before = await grants.find(user, app.appid)
       const page = {
@@ -66,7 +68,8 @@ export function grantPages(
   router.post(
     '/:appid/grant',
     handlers.form(async (ctx, { user }, fields) => {
-      const asked = await askedFor(ctx)
+      const asked = await askedFor(ctx, true)
+      if (!asked) return
       if (fields.answer !== 'allow') return seeOther(ctx, grants.refuse(asked).href)
       const allowed = await grants.allow(user, asked, scopeIn(fields))
       if (!allowed)

@@ -66,11 +66,11 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
 
   router.patch('/api/apps/:appid', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    ctx.body = printed(await apps.edit(app, await visitors.sent(ctx, readAs(EDITED, ctx, MOST_BYTES))))
+    ctx.body = printed(await apps.edit(app, ctx.state.user, await visitors.sent(ctx, readAs(EDITED, ctx, MOST_BYTES))))
   })
 
   router.delete('/api/apps/:appid', signedIn, async (ctx) => {
-    await apps.remove(await appOf(ctx))
+    await apps.remove(await appOf(ctx), ctx.state.user)
     ctx.body = OK
   })
 
@@ -81,16 +81,16 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
   })
 
   router.post('/api/apps/:appid/activate', signedIn, async (ctx) => {
-    const { app, key } = await apps.activate(await appOf(ctx))
+    const { app, key } = await apps.activate(await appOf(ctx), ctx.state.user)
     ctx.body = { key, stream: streamUrl(publicUrl, app) }
   })
 
   router.post('/api/apps/:appid/deactivate', signedIn, async (ctx) => {
-    ctx.body = printed(await apps.deactivate(await appOf(ctx)))
+    ctx.body = printed(await apps.deactivate(await appOf(ctx), ctx.state.user))
   })
 
   router.post('/api/apps/:appid/rotate', signedIn, async (ctx) => {
-    ctx.body = { key: await apps.rotate(await appOf(ctx)) }
+    ctx.body = { key: await apps.rotate(await appOf(ctx), ctx.state.user) }
   })
 
   router.get('/api/apps/:appid/members', signedIn, async (ctx) => {
@@ -100,27 +100,27 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
   router.post('/api/apps/:appid/members', signedIn, async (ctx) => {
     const app = await appOf(ctx)
     const { jid } = await visitors.sent(ctx, readAs(MEMBER, ctx, MOST_BYTES))
-    const { members } = await apps.addMember(app, memberOf(jid))
+    const { members } = await apps.addMember(app, ctx.state.user, memberOf(jid))
     ctx.body = { members }
   })
 
   router.delete('/api/apps/:appid/members/:jid', signedIn, async (ctx) => {
-    await apps.removeMember(await appOf(ctx), memberOf(ctx.params.jid ?? ''))
+    await apps.removeMember(await appOf(ctx), ctx.state.user, memberOf(ctx.params.jid ?? ''))
     ctx.body = OK
   })
 
   router.put('/api/apps/:appid/webhook', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    ctx.body = { secret: await apps.setWebhook(app, (await visitors.sent(ctx, readAs(WEBHOOK, ctx, MOST_BYTES))).url) }
+    ctx.body = { secret: await apps.setWebhook(app, ctx.state.user, (await visitors.sent(ctx, readAs(WEBHOOK, ctx, MOST_BYTES))).url) }
   })
 
   router.delete('/api/apps/:appid/webhook', signedIn, async (ctx) => {
-    await apps.setWebhook(await appOf(ctx), null)
+    await apps.setWebhook(await appOf(ctx), ctx.state.user, null)
     ctx.body = OK
   })
 
   router.post('/api/apps/:appid/webhook/rotate', signedIn, async (ctx) => {
-    ctx.body = { secret: await apps.rotateWebhook(await appOf(ctx)) }
+    ctx.body = { secret: await apps.rotateWebhook(await appOf(ctx), ctx.state.user) }
   })
 }
 

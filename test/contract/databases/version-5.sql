@@ -60,7 +60,12 @@ CREATE TABLE session (
      webhook_rotated_at INTEGER
    ) WITHOUT ROWID, STRICT;
    CREATE TABLE app_icon (appid TEXT PRIMARY KEY, type TEXT NOT NULL, image BLOB NOT NULL) STRICT;
-   CREATE TABLE app_member (appid TEXT NOT NULL, user TEXT NOT NULL, PRIMARY KEY (appid, user)) WITHOUT ROWID, STRICT;
+   CREATE TABLE app_member (
+     appid TEXT NOT NULL,
+     user TEXT NOT NULL,
+     registered INTEGER NOT NULL,
+     PRIMARY KEY (appid, user)
+   ) WITHOUT ROWID, STRICT;
    CREATE INDEX app_member_user ON app_member (user);
    CREATE TABLE app_grant (
      user TEXT NOT NULL,
@@ -103,7 +108,7 @@ INSERT INTO app VALUES
    1700000000000, 1700000010000, 1, 'Z0nq3H9cJb4dUu3cV0YwQ7m7b8kX2fP1sLr6tE5aGhI', NULL, NULL,
    'https://chat.example.org/hook', 1, NULL);
 INSERT INTO app_icon VALUES ('app_0123456789abcdefghijklmn', 'image/png', x'89504e47');
-INSERT INTO app_member VALUES ('app_0123456789abcdefghijklmn', 'alice@example.org');
+INSERT INTO app_member VALUES ('app_0123456789abcdefghijklmn', 'alice@example.org', 1);
 INSERT INTO app_grant VALUES
   ('bob@example.org', 'app_0123456789abcdefghijklmn', 'UIDabcdefghijklmnopqrstuv', 'status', 0, 1700000020000);
 INSERT INTO public_link VALUES ('bob@example.org', 'q3Vb7mB2nQ0cT5xY8zL1kJ4hG6fD9sA0pO2iU3yT4rE');
