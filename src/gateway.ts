@@ -138,6 +138,8 @@ export class Gateway {
           knownUntil,
           choices: publications.chosen(),
           subscriptions: subscribers.all(),
+          links: links.all(),
+          forgotten: forgotten.hashes(),
         }),
       }),
     )

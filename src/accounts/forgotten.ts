@@ -29,6 +29,10 @@ export class Forgotten {
     return this.#hashes.size > 0 && this.#hashes.has(this.hash(user))
   }
 
+  hashes(): Iterable<string> {
+    return this.#hashes
+  }
+
   /** She signed in. false: she was not forgotten. Durable once resolved. */
   async remove(user: BareJid): Promise<boolean> {
     const hash = this.hash(user)

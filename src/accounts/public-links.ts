@@ -42,6 +42,11 @@ export class PublicLinks {
     return this.#hashes.keys()
   }
 
+  /** The hash of each user's. */
+  all(): Iterable<readonly [BareJid, string]> {
+    return this.#hashes
+  }
+
   /** A new one for her, to be shown once; the one before leads nowhere from now on. Durable once resolved. */
   async renew(user: BareJid): Promise<string> {
     const token = this.#random(BYTES).toString('base64url')

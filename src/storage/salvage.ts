@@ -11,8 +11,6 @@ const TABLES = [
   'app_icon',
   'app_member',
   'app_grant',
-  'public_link',
-  'forgotten',
 ]
 const PAGE = 1000
 

@@ -17,6 +17,9 @@ export interface Contents {
   readonly knownUntil: number | null
   readonly choices: Iterable<readonly [BareJid, Publication]>
   readonly subscriptions: Iterable<readonly [BareJid, Subscription]>
+  readonly links: Iterable<readonly [user: BareJid, hash: string]>
+  /** Hashes */
+  readonly forgotten: Iterable<string>
   readonly secrets: Iterable<readonly [string, Buffer]>
   /** Whole rows of the other tables, by the name of the table. */
   readonly rest: Iterable<readonly [string, Iterable<readonly unknown[]>]>
@@ -41,9 +44,11 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
     for await (const slice of slices(contents.subscriptions)) {
       await Promise.all(slice.map(([user, subscription]) => subscriptions.saveSubscription(user, subscription)))
     }
-    for (const [table, rows] of [
+    for (const [table, all] of [
       ['publication', contents.choices] as const,
       ['secret', contents.secrets] as const,
+      ['public_link', contents.links] as const,
+      ['forgotten', rows(contents.forgotten)] as const,
       ...contents.rest,
     ]) {
       const columns = database.prepare(`SELECT * FROM ${table}`).columns()
@@ -51,7 +56,7 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
       const insertAll = database.transaction((slice: readonly (readonly unknown[])[]) => {
         for (const row of slice) insert.run(...row)
       })
-      for await (const slice of slices<readonly unknown[]>(rows)) insertAll(slice)
+      for await (const slice of slices<readonly unknown[]>(all)) insertAll(slice)
     }
     database.close()
     // Not at once, as elsewhere: it may take as long as the disk is slow.
@@ -62,6 +67,10 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
     removeDatabase(file)
     throw error
   }
+}
+
+function* rows<T>(values: Iterable<T>): Generator<readonly [T]> {
+  for (const value of values) yield [value]
 }
 
 async function* slices<T>(items: Iterable<T>): AsyncGenerator<T[]> {

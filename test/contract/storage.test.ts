@@ -41,7 +41,7 @@ describe('Storage', () => {
     waiting: () => waiting,
     contents: () => {
       contentsAsked()
-      return { presences, knownUntil: 4711, choices, subscriptions }
+      return { presences, knownUntil: 4711, choices, subscriptions, links: [[ALICE, 'link']], forgotten: ['x'] }
     },
   }
 
@@ -63,6 +63,7 @@ describe('Storage', () => {
     await storage.rosters.save(new Map([[ALICE, CONTACTS]]))
     await storage.rosterPushes.savePushed(ALICE, CONTACTS)
     await storage.rosterCopies.saveCopy(ALICE, COPY)
+    await storage.publicLinks.save(ALICE, 'link')
     fillOtherTables(directory)
     storage.check(memory)
   })
@@ -90,6 +91,8 @@ describe('Storage', () => {
     assert.equal(await storage.presences.knownUntil(), 4711)
     assert.deepEqual(await storage.publications.choices(), choices)
     assert.deepEqual(await storage.subscriptions.subscriptions(), subscriptions)
+    assert.deepEqual([...(await storage.publicLinks.all())], [[ALICE, 'link']])
+    assert.deepEqual([...(await storage.forgotten.all())], ['x'])
     assert.equal(await storage.rosters.printed(ALICE), rostersAreLost ? '' : CONTACTS)
     assert.equal(await storage.rosterPushes.pushed(ALICE), rostersAreLost ? '' : CONTACTS)
     assert.deepEqual(await storage.rosterCopies.copyOf(ALICE), rostersAreLost ? null : COPY)
@@ -235,8 +238,8 @@ describe('Storage', () => {
       /was written anew from memory; not all could be read of: roster, roster_pushed, roster_copy[a-z_, ]* \(a backup has it\); the damaged one is kept as (gateway\.db\.damaged-\d{8}T\d{6}\.\d{3}Z)$/
     assert(readdirSync(directory).includes(kept.exec(events[1] ?? '')?.[1] ?? ''), events[1])
     assert.equal(readFileSync(`${file}.damaged`, 'utf8'), 'from earlier')
-    const { publication, subscription, secret, moment } = before
-    const known = { publication, subscription, secret, moment }
+    const { publication, subscription, secret, moment, public_link, forgotten } = before
+    const known = { publication, subscription, secret, moment, public_link, forgotten }
     assert.deepEqual(rowsOf(directory), {
       ...Object.fromEntries(Object.keys(before).map((table) => [table, 0])),
       ...known,
