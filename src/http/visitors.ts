@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Context } from 'koa'
+import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import type { PersonalTokens } from '../accounts/personal-tokens.js'
 import type { Session } from '../accounts/session.js'
 import type { Sessions } from '../accounts/sessions.js'
@@ -28,6 +29,9 @@ export interface VisitorsOptions {
 
 // How long a session lasts is known here, and is counted from its last use; browsers keep no cookie for longer than this.
 const COOKIE_MS = 400 * 24 * 3_600_000
+// Each is on the disk before it is answered, and everybody waits for that. One counter for each user who wrote in the last minute:
+// she is signed in.
+const WRITES = { points: 120, duration: 60 }
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** Who asks: for pages by session cookie, for `/api` by session cookie or personal token. */
@@ -38,6 +42,7 @@ export class Visitors {
   readonly #origin: string
   readonly #secret: Buffer
   readonly #addressOf: (request: Context['req']) => string
+  readonly #writes = new RateLimiterMemory(WRITES)
   readonly #session: Cookie
   readonly #signIn: Cookie
 
@@ -59,13 +64,18 @@ export class Visitors {
     return session && { user: session.user, session, csrf: this.#csrf(session) }
   }
 
-  /** Of a form that was sent: throws HttpFault 403, errno 121, unless it came from our own page and with her token. */
-  checkForm(ctx: Context, visitor: Visitor, fields: Readonly<Record<string, string>>): void {
+  /**
+   * Of a form that was sent: throws HttpFault 403, errno 121, unless it came from our own page and with her token; 429 where
+   * she writes too often.
+   */
+  async checkForm(ctx: Context, visitor: Visitor, fields: Readonly<Record<string, string>>): Promise<void> {
     this.checkOrigin(ctx)
     const given = Buffer.from(fields.csrf ?? '')
     const right = Buffer.from(visitor.csrf)
-    if (given.length === right.length && timingSafeEqual(given, right)) return
-    throw new HttpFault(403, 121, 'this form is of another session: load the page again')
+    if (given.length !== right.length || !timingSafeEqual(given, right)) {
+      throw new HttpFault(403, 121, 'this form is of another session: load the page again')
+    }
+    await this.#countWrite(ctx, visitor.user)
   }
 
   /** Of a form before there is a session. Throws HttpFault 403, errno 121, where the `Origin` is not ours. */
@@ -76,13 +86,16 @@ export class Visitors {
     throw new HttpFault(403, 121, `this must come from ${this.#publicUrl} (Origin: ${this.#origin}): use that address`)
   }
 
-  /** For `/api`. Throws HttpFault 401 (110, 112), or 403 (121) where a session writes from elsewhere. */
+  /** For `/api`. Throws HttpFault 401 (110, 112), 403 (121) where a session writes from elsewhere, 429 (140) where too often. */
   async apiUser(ctx: Context): Promise<BareJid> {
     // Basic may be a web server's in front of us, which asks for a password of its own.
     const bearer = /^Bearer(?: +(.*))?$/i.exec(ctx.get('Authorization'))
     if (!bearer) return (await this.apiVisitor(ctx)).user
     const found = await this.#tokens.find(bearer[1]?.trim() ?? '')
-    if (found) return found.user
+    if (found) {
+      await this.#countWrite(ctx, found.user)
+      return found.user
+    }
     ctx.set('WWW-Authenticate', 'Bearer')
     throw new HttpFault(401, 112, 'this is no personal token, or one that was removed')
   }
@@ -92,6 +105,7 @@ export class Visitors {
     const visitor = await this.visitor(ctx)
     if (!visitor) throw new HttpFault(401, 110, 'not signed in')
     if (!READING.has(ctx.method)) this.checkOrigin(ctx)
+    await this.#countWrite(ctx, visitor.user)
     return visitor
   }
 
@@ -134,6 +148,14 @@ export class Visitors {
   /** The client's, as far as proxies that we trust can say. */
   address(ctx: Context): string {
     return this.#addressOf(ctx.req)
+  }
+
+  async #countWrite(ctx: Context, user: BareJid): Promise<void> {
+    if (READING.has(ctx.method)) return
+    await this.#writes.consume(user).catch(({ msBeforeNext }: RateLimiterRes) => {
+      ctx.set('Retry-After', String(Math.max(1, Math.ceil(msBeforeNext / 1000))))
+      throw new HttpFault(429, 140, `at most ${WRITES.points} changes a minute: try again later`)
+    })
   }
 
   #csrf({ id }: Session): string {

@@ -36,7 +36,7 @@ export class PageHandlers {
       }
       const visitor = await find()
       const fields = await this.#visitors.sent(ctx, readForm(ctx), find)
-      this.#visitors.checkForm(ctx, visitor, fields)
+      await this.#visitors.checkForm(ctx, visitor, fields)
       await act(ctx, visitor, fields)
     }
   }
