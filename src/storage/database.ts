@@ -37,6 +37,8 @@ export function openFile(file: string): Database {
     database.pragma('synchronous = NORMAL')
     // 32 MiB: fewer checkpoints, each of which waits for the disk.
     database.pragma('wal_autocheckpoint = 8000')
+    // What is deleted within a page is overwritten, too, wherever that costs nothing.
+    database.pragma('secure_delete = FAST')
     migrate(database)
     return database
   } catch (error) {
@@ -59,6 +61,27 @@ export function durably<T>(database: Database, run: () => T): T {
     return database.transaction(run)()
   } finally {
     database.pragma('synchronous = NORMAL')
+  }
+}
+
+/** Runs it so that nothing is left in the file of what it deletes, whatever that costs. */
+export function securely<T>(database: Database, run: () => T): T {
+  database.pragma('secure_delete = ON')
+  try {
+    return run()
+  } finally {
+    database.pragma('secure_delete = FAST')
+  }
+}
+
+/** Empties the write-ahead log, in which older pages stand until it is written over; later, if somebody reads from it now. */
+export function emptyLog(database: Database): void {
+  const patience = database.pragma('busy_timeout', { simple: true })
+  database.pragma('busy_timeout = 0')
+  try {
+    database.pragma('wal_checkpoint(TRUNCATE)')
+  } finally {
+    database.pragma(`busy_timeout = ${patience}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { AccountStore } from '../apps/accounts.js'
 import type { Grant } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
-import { type Database, durably } from './database.js'
+import { type Database, durably, emptyLog, StorageError, securely } from './database.js'
 import { type GrantRow, grantOf } from './sqlite-grant-store.js'
 
 /** In which everything a user has stands under her JID. */
@@ -15,6 +15,8 @@ const HERS = [
   'subscription',
   'presence',
 ]
+// Of at most 2,000 presences each: a few ms.
+const BATCHES_A_TURN = 25
 const OF_APP = ['app_grant', 'app_icon', 'app_member', 'app']
 
 export class SqliteAccountStore implements AccountStore {
@@ -26,40 +28,91 @@ export class SqliteAccountStore implements AccountStore {
 
   async remove(user: BareJid, hash: string): Promise<readonly Grant[]> {
     const database = this.#database
-    return durably(database, () => {
-      const hersAlone = database
-        .prepare<[string, string], string>(
-          `SELECT appid FROM app_member WHERE user = ?
-           AND appid NOT IN (SELECT appid FROM app_member WHERE user <> ?)`,
-        )
-        .pluck()
-        .all(user, user)
-      const apps = JSON.stringify(hersAlone)
-      const theirs = 'appid IN (SELECT value FROM json_each(?))'
-      const grants = database
-        .prepare<[string, string], GrantRow>(`SELECT * FROM app_grant WHERE user = ? OR ${theirs}`)
-        .all(user, apps)
-      for (const table of OF_APP) database.prepare(`DELETE FROM ${table} WHERE ${theirs}`).run(apps)
-      for (const table of HERS) database.prepare(`DELETE FROM ${table} WHERE user = ?`).run(user)
-      this.#removeFromBatches(user)
-      database.prepare('INSERT OR IGNORE INTO forgotten (hash) VALUES (?)').run(hash)
-      return grants.map(grantOf)
-    })
+    const { last, searched } = await this.#removeSuperseded(user)
+    const gone = securely(database, () =>
+      durably(database, () => {
+        const hersAlone = database
+          .prepare<[string, string], string>(
+            `SELECT appid FROM app_member WHERE user = ?
+             AND appid NOT IN (SELECT appid FROM app_member WHERE user <> ?)`,
+          )
+          .pluck()
+          .all(user, user)
+        const apps = JSON.stringify(hersAlone)
+        const theirs = 'appid IN (SELECT value FROM json_each(?))'
+        const grants = database
+          .prepare<[string, string], GrantRow>(`SELECT * FROM app_grant WHERE user = ? OR ${theirs}`)
+          .all(user, apps)
+        for (const table of OF_APP) database.prepare(`DELETE FROM ${table} WHERE ${theirs}`).run(apps)
+        for (const table of HERS) database.prepare(`DELETE FROM ${table} WHERE user = ?`).run(user)
+        if (last > 0) this.#removeFrom(last, user)
+        // What came since.
+        for (const { number, isHers } of this.#batches(searched, user, -1)) if (isHers) this.#removeFrom(number, user)
+        database.prepare('INSERT OR IGNORE INTO forgotten (hash) VALUES (?)').run(hash)
+        return grants.map(grantOf)
+      }),
+    )
+    try {
+      emptyLog(database)
+    } catch {
+      // She is deleted; the next ordinary checkpoint does it, and whoever stores next says what is wrong.
+    }
+    return gone
   }
 
-  /** Each is an array of rows that begin with the user. */
-  #removeFromBatches(user: BareJid): void {
-    const numbers = this.#database
-      .prepare<[string], number>('SELECT number FROM presence_batch WHERE instr(presences, ?) > 0')
-      .pluck()
-      .all(`[${JSON.stringify(user)},`)
-    const select = this.#database
+  /**
+   * Of her presences in the log only the last counts: the others are removed beforehand, in as many turns as that takes, and
+   * the deletion itself has little left to do: the last batch that she is in, and those that come after what was searched.
+   */
+  async #removeSuperseded(user: BareJid): Promise<{ readonly last: number; readonly searched: number }> {
+    // Not of what comes meanwhile, which might never end.
+    const newest =
+      this.#database.prepare<[], number | null>('SELECT max(number) FROM presence_batch').pluck().get() ?? 0
+    let last = 0
+    let searched = -1
+    for (;;) {
+      const batches = this.#batches(searched, user, BATCHES_A_TURN)
+      for (const { number, isHers } of batches) {
+        if (number > newest) return { last, searched: newest }
+        searched = number
+        if (!isHers) continue
+        if (last > 0) {
+          securely(this.#database, () => this.#database.transaction(() => this.#removeFrom(last, user))())
+          await this.#turn()
+        }
+        last = number
+      }
+      if (searched >= newest || batches.length < BATCHES_A_TURN) return { last, searched }
+      await this.#turn()
+    }
+  }
+
+  /** Lets others have theirs. */
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (!this.#database.open) throw new StorageError('the database was closed')
+  }
+
+  #batches(after: number, user: BareJid, limit: number): { readonly number: number; readonly isHers: number }[] {
+    return this.#database
+      .prepare<[string, number, number], { number: number; isHers: number }>(
+        `SELECT number, instr(presences, ?) > 0 AS isHers FROM presence_batch
+         WHERE number > ? ORDER BY number LIMIT ?`,
+      )
+      .all(`[${JSON.stringify(user)},`, after, limit)
+  }
+
+  /** Each batch is an array of rows that begin with the user. */
+  #removeFrom(number: number, user: BareJid): void {
+    const presences = this.#database
       .prepare<[number], string>('SELECT presences FROM presence_batch WHERE number = ?')
       .pluck()
-    const update = this.#database.prepare('UPDATE presence_batch SET presences = ? WHERE number = ?')
-    for (const number of numbers) {
-      const presences = JSON.parse(select.get(number) ?? '[]') as unknown[][]
-      update.run(JSON.stringify(presences.filter(([whose]) => whose !== user)), number)
-    }
+      .get(number)
+    // Folded meanwhile.
+    if (presences === undefined) return
+    const others = (JSON.parse(presences) as unknown[][]).filter(([whose]) => whose !== user)
+    this.#database
+      .prepare('UPDATE presence_batch SET presences = ? WHERE number = ?')
+      .run(JSON.stringify(others), number)
   }
 }

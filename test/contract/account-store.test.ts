@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ForgottenStore } from '../../src/accounts/forgotten.js'
 import type { AccountStore } from '../../src/apps/accounts.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
@@ -79,6 +81,58 @@ describe('AccountStore on SQLite', () => {
     await opened.store.accounts.remove(alice, 'hash')
     const presences = await newestIn(new SqlitePresenceStore(opened.store.database))
     assert.deepEqual([...presences.keys()].sort(), others)
+  })
+
+  it('lets others have their turn, however often she is in the log, and removes what comes meanwhile', async () => {
+    const presences = new SqlitePresenceStore(opened.store.database)
+    const rest = { show: 'away', text: 'tea', shownSince: 1, idleSince: null, resource: 'r', priority: 0 } as const
+    const append = () => presences.append([alice, bob].map((user) => ({ user, ...rest })))
+    for (let n = 0; n < 100; n++) await append()
+    for (let n = 0; n < 100; n++) await presences.append([{ user: bob, ...rest }])
+    let turns = 0
+    let over = false
+    const removing = opened.store.accounts.remove(alice, 'hash').finally(() => {
+      over = true
+    })
+    while (!over) {
+      turns++
+      // The log goes on, and its beginning is folded.
+      await append()
+      if (turns === 3) await presences.fold(10, [10], () => true)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await removing
+    assert(turns > 50, `${turns} turns`)
+    // Whoever was late is refused by the board.
+    const mine = [...(await presences.changes())].filter(({ presence: { user } }) => user === alice)
+    assert(mine.length <= 1, `${mine.length} are left`)
+    assert.deepEqual([...(await opened.store.forgotten.all())], ['hash'])
+  })
+
+  it('leaves nothing of her in the bytes of the files, though she is deleted while they are in use', async () => {
+    const bytes = () =>
+      readdirSync(directory()).filter((name) => readFileSync(join(directory(), name)).includes('20cooper@h'))
+    await saveEverythingOf(opened.store.database, alice, [bob])
+    assert.notDeepEqual(bytes(), [])
+    opened.store.database.pragma('wal_checkpoint(TRUNCATE)')
+    assert.deepEqual(bytes(), ['gateway.db'])
+    await opened.store.accounts.remove(alice, 'hash')
+    assert.deepEqual(bytes(), [])
+  })
+
+  it('does not wait for who reads just then', async () => {
+    await saveEverythingOf(opened.store.database, alice, [bob])
+    const reader = openDatabase(directory())
+    reader.exec('BEGIN')
+    reader.prepare('SELECT count(*) FROM session').get()
+    try {
+      await opened.store.accounts.remove(alice, 'hash')
+      assert.equal(opened.store.database.pragma('busy_timeout', { simple: true }), 5000)
+    } finally {
+      reader.exec('COMMIT')
+      reader.close()
+    }
+    assert.deepEqual(where(), [])
   })
 
   it('removes who is not there, and who is forgotten already, without a word', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tablesOf } from '../contract/contract.js'
 import { ApiClient } from '../support/api-client.js'
@@ -109,6 +110,10 @@ for (const [name, startServer, mode] of WIRINGS) {
       const where = Object.keys(tables).filter((table) => JSON.stringify(tables[table]).includes(ALICE))
       assert.deepEqual(where, [])
       assert.equal(tables.forgotten?.length, 1)
+      // Nor in what the database has freed.
+      const data = join(gateway.directory, 'data')
+      const files = readdirSync(data).filter((file) => readFileSync(join(data, file)).includes(ALICE))
+      assert.deepEqual(files, [])
       await gateway.start()
     }
 
