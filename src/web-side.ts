@@ -108,6 +108,7 @@ export class WebSide {
       random,
     })
 
+    this.apps.onStop(({ gone }) => this.grants.gone(gone))
     this.accounts = new Accounts({
       store: storage.accounts,
       forgotten,
@@ -116,6 +117,7 @@ export class WebSide {
       board,
       domains,
       grants: this.grants,
+      apps: this.apps,
       sources,
     })
 

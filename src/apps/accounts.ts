@@ -5,17 +5,24 @@ import { type BareJid, domainOf } from '../presence/jid.js'
 import type { UserPresence } from '../presence/presence.js'
 import type { PresenceBoard } from '../presence/presence-board.js'
 import type { Publication, PublicationChoice, Publications } from '../presence/publication.js'
+import type { AppId } from './app.js'
 import { AppFault } from './app-fault.js'
+import type { Apps } from './apps.js'
 import type { Grant } from './grant.js'
 import type { Grants } from './grants.js'
+
+export interface GoneWithAccount {
+  readonly grants: readonly Grant[]
+  readonly apps: readonly AppId[]
+}
 
 export interface AccountStore {
   /**
    * Removes all that is hers: sessions, personal tokens, grants, publication, public link, memberships, presence and
    * subscription; and the apps that she alone was a member of, with their grants. In its place is `hash` among the forgotten.
-   * All or nothing, durable once resolved. Returns the grants that went.
+   * All or nothing, durable once resolved. Returns the grants and the apps that went.
    */
-  remove(user: BareJid, hash: string): Promise<readonly Grant[]>
+  remove(user: BareJid, hash: string): Promise<GoneWithAccount>
 }
 
 /** Where presence comes from, for who goes and who comes back. */
@@ -36,6 +43,7 @@ export interface AccountParts {
   readonly board: PresenceBoard
   readonly domains: Domains
   readonly grants: Pick<Grants, 'gone'>
+  readonly apps: Pick<Apps, 'gone'>
   readonly sources: AccountSources
 }
 
@@ -108,10 +116,10 @@ export class Accounts {
   }
 
   async #delete(user: BareJid): Promise<void> {
-    const { store, forgotten, links, publications, board, grants, sources } = this.#parts
+    const { store, forgotten, links, publications, board, grants, apps, sources } = this.#parts
     // First, so that nothing of hers comes in between.
     const takeBack = forgotten.add(user)
-    let gone: readonly Grant[]
+    let gone: GoneWithAccount
     try {
       gone = await store.remove(user, forgotten.hash(user))
     } catch (error) {
@@ -122,7 +130,8 @@ export class Accounts {
     links.forget(user)
     board.forget(user)
     sources.forget(user)
-    grants.gone(gone)
+    grants.gone(gone.grants)
+    apps.gone(gone.apps)
   }
 
   /** She exists, though perhaps nobody has seen her yet. */

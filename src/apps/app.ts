@@ -1,4 +1,5 @@
 import type { BareJid } from '../presence/jid.js'
+import type { Grant } from './grant.js'
 
 declare const appId: unique symbol
 /** `app_` and 24 characters, base64url. */
@@ -57,8 +58,8 @@ export interface AppStore {
   isRegistrant(appid: AppId, user: BareJid): Promise<boolean>
   /** How many she registered, or is the heir of. */
   countRegistered(user: BareJid): Promise<number>
-  /** With its grants, keys, icon and members, all or nothing. */
-  remove(appid: AppId): Promise<void>
+  /** With its grants, keys, icon and members, all or nothing. Returns the grants that went. */
+  remove(appid: AppId): Promise<readonly Grant[]>
   webhookGeneration(appid: AppId): Promise<{ readonly generation: number; readonly rotatedAt: number | null }>
   saveWebhookGeneration(appid: AppId, generation: number, rotatedAt: number | null): Promise<void>
 }

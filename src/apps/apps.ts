@@ -10,6 +10,7 @@ import { AppSecrets } from './app-secrets.js'
 import { MAX_DESCRIPTION, MAX_NAME, readText } from './app-text.js'
 import { PROOF_PATH, proofFault } from './domain-proof.js'
 import { Errands } from './errands.js'
+import type { Grant } from './grant.js'
 import { fetchManifest, type Manifest } from './manifest.js'
 import type { Outbound } from './outbound.js'
 import { readWebhook } from './webhook-url.js'
@@ -29,6 +30,13 @@ export type Verdict =
   /** `found`: what was there instead, for her. */
   | { readonly kind: 'failed'; readonly found: string }
 
+/** It is told nothing from now on. Of one that is merely not active all grants stay, and hold again when it is. */
+export interface AppStop {
+  readonly appid: AppId
+  /** The grants that are gone with it. */
+  readonly gone: readonly Grant[]
+}
+
 const NOT_HERS = 'there is no such app, or it is not yours'
 
 /**
@@ -43,6 +51,7 @@ export class Apps {
   readonly #keys: AppKeys
   readonly #forgotten: Pick<Forgotten, 'has'>
   readonly #errands: Errands
+  readonly #listeners = new Set<(stop: AppStop) => void>()
   /** One change after the other: each is of what the one before left. */
   #changed: Promise<unknown> = Promise.resolve()
 
@@ -87,6 +96,17 @@ export class Apps {
       await this.#store.add(app)
       return app
     })
+  }
+
+  /** Called after an app was deactivated or removed, until the returned function is called. Must not throw. */
+  onStop(listener: (stop: AppStop) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** They went with an account, and are gone from the store already, as their grants are. */
+  gone(appids: readonly AppId[]): void {
+    for (const appid of appids) this.#tell({ appid, gone: [] })
   }
 
   of(user: BareJid): Promise<readonly App[]> {
@@ -151,6 +171,7 @@ export class Apps {
     return this.#change(app, by, async (now) => {
       if (!now.active) throw new AppFault('wrong-state', 'it is not active')
       await this.#store.save({ ...now, active: false })
+      this.#tell({ appid: app.appid, gone: [] })
     })
   }
 
@@ -235,7 +256,7 @@ export class Apps {
   async remove(app: App, by: BareJid): Promise<void> {
     await this.#inTurn(async () => {
       await this.#managed(app.appid, by)
-      await this.#store.remove(app.appid)
+      this.#tell({ appid: app.appid, gone: await this.#store.remove(app.appid) })
     })
   }
 
@@ -275,6 +296,10 @@ export class Apps {
     const app = await this.managed(by, appid)
     if (!app || this.#forgotten.has(by)) throw new AppFault('not-found', NOT_HERS)
     return app
+  }
+
+  #tell(stop: AppStop): void {
+    for (const listener of this.#listeners) listener(stop)
   }
 
   #inTurn<T>(run: () => Promise<T>): Promise<T> {

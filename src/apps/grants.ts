@@ -170,7 +170,7 @@ export class Grants {
     })
   }
 
-  /** They went with her account, and are gone from the store already. */
+  /** They went with an account or an app, and are gone from the store already. */
   gone(grants: readonly Grant[]): void {
     for (const before of grants) this.#tell({ before, after: null })
   }

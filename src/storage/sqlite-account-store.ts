@@ -1,5 +1,5 @@
-import type { AccountStore } from '../apps/accounts.js'
-import type { Grant } from '../apps/grant.js'
+import type { AccountStore, GoneWithAccount } from '../apps/accounts.js'
+import type { AppId } from '../apps/app.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably, emptyLog, StorageError, securely } from './database.js'
 import { type GrantRow, grantOf } from './sqlite-grant-store.js'
@@ -26,13 +26,13 @@ export class SqliteAccountStore implements AccountStore {
     this.#database = database
   }
 
-  async remove(user: BareJid, hash: string): Promise<readonly Grant[]> {
+  async remove(user: BareJid, hash: string): Promise<GoneWithAccount> {
     const database = this.#database
     const { last, searched } = await this.#removeSuperseded(user)
     const gone = securely(database, () =>
       durably(database, () => {
         const hersAlone = database
-          .prepare<[string, string], string>(
+          .prepare<[string, string], AppId>(
             `SELECT appid FROM app_member WHERE user = ?
              AND appid NOT IN (SELECT appid FROM app_member WHERE user <> ?)`,
           )
@@ -49,7 +49,7 @@ export class SqliteAccountStore implements AccountStore {
         // What came since.
         for (const { number, isHers } of this.#batches(searched, user, -1)) if (isHers) this.#removeFrom(number, user)
         database.prepare('INSERT OR IGNORE INTO forgotten (hash) VALUES (?)').run(hash)
-        return grants.map(grantOf)
+        return { grants: grants.map(grantOf), apps: hersAlone }
       }),
     )
     try {

@@ -1,6 +1,8 @@
 import type { App, AppIcon, AppId, AppStore, KeyHashes, Scope } from '../apps/app.js'
+import type { Grant } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably } from './database.js'
+import { type GrantRow, grantOf } from './sqlite-grant-store.js'
 
 interface Row {
   readonly appid: AppId
@@ -124,11 +126,13 @@ export class SqliteAppStore implements AppStore {
     return this.#database.prepare<[string], number>(count).pluck().get(user) ?? 0
   }
 
-  async remove(appid: AppId): Promise<void> {
-    durably(this.#database, () => {
+  async remove(appid: AppId): Promise<readonly Grant[]> {
+    return durably(this.#database, () => {
+      const grants = this.#database.prepare<[string], GrantRow>('SELECT * FROM app_grant WHERE appid = ?').all(appid)
       for (const table of ['app', 'app_icon', 'app_member', 'app_grant']) {
         this.#database.prepare(`DELETE FROM ${table} WHERE appid = ?`).run(appid)
       }
+      return grants.map(grantOf)
     })
   }
 

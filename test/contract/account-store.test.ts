@@ -58,7 +58,11 @@ describe('AccountStore on SQLite', () => {
     const gone = await opened.store.accounts.remove(alice, 'hash')
     assert.deepEqual(where(), [])
     assert.deepEqual([...(await opened.store.forgotten.all())], ['hash'])
-    assert.deepEqual(gone.map(({ uid }) => uid).sort(), [`UID-${alice}`, `UID-${alice}-shared`, `UID-${bob}`].sort())
+    assert.deepEqual(
+      gone.grants.map(({ uid }) => uid).sort(),
+      [`UID-${alice}`, `UID-${alice}-shared`, `UID-${bob}`].sort(),
+    )
+    assert.deepEqual(gone.apps, [`app_own-${alice}`])
     const left = tablesOf(directory())
     const rows = (table: string) => left[table]?.length
     assert.deepEqual([rows('app'), rows('app_member'), rows('app_icon'), rows('app_grant')], [1, 1, 0, 1])
@@ -136,8 +140,8 @@ describe('AccountStore on SQLite', () => {
   })
 
   it('removes who is not there, and who is forgotten already, without a word', async () => {
-    assert.deepEqual(await opened.store.accounts.remove(alice, 'hash'), [])
-    assert.deepEqual(await opened.store.accounts.remove(alice, 'hash'), [])
+    assert.deepEqual(await opened.store.accounts.remove(alice, 'hash'), { grants: [], apps: [] })
+    assert.deepEqual(await opened.store.accounts.remove(alice, 'hash'), { grants: [], apps: [] })
     assert.deepEqual([...(await opened.store.forgotten.all())], ['hash'])
     await opened.store.forgotten.remove('hash')
     await opened.store.forgotten.remove('hash')

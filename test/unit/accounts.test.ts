@@ -25,7 +25,7 @@ describe('Accounts', () => {
     const store: ForgottenStore = { all: async () => [], remove: () => wait('come back') }
     forgotten = await Forgotten.load(store, Buffer.alloc(32))
     accounts = new Accounts({
-      store: { remove: () => wait('go').then(() => []) },
+      store: { remove: () => wait('go').then(() => ({ grants: [], apps: [] })) },
       forgotten,
       links: await PublicLinks.load(
         { all: async () => [], save: async () => {}, remove: async () => {} },
@@ -37,6 +37,7 @@ describe('Accounts', () => {
       ),
       domains: new Domains(['h']),
       grants: { gone: () => {} },
+      apps: { gone: () => {} },
       sources: { mayExpect: () => false, forget: () => {}, lookUp: () => {} },
     })
   })

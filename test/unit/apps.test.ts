@@ -718,8 +718,18 @@ describe('Applications', () => {
           "INSERT INTO app_grant VALUES ('u@h', ?, 'UID1', 'status', 0, 1), ('u@h', 'app_x', 'UID2', 'status', 0, 1)",
         )
         .run(app.appid)
+      const stops: [string, string[]][] = []
+      const unlisten = apps.onStop(({ appid, gone }) => stops.push([appid, gone.map(({ uid }) => uid)]))
       const late = apps.verify(app, alice)
+      await apps.deactivate(app, alice)
       await apps.remove(app, alice)
+      apps.gone([app.appid])
+      assert.deepEqual(stops, [
+        [app.appid, []],
+        [app.appid, ['UID1']],
+        [app.appid, []],
+      ])
+      unlisten()
       assert.equal(await apps.find(app.appid), null)
       assert.equal(await apps.withKey(app.appid, key), null)
       assert.deepEqual(await apps.of(alice), [])
