@@ -17,6 +17,7 @@ const HERS = [
 ]
 // Of at most 2,000 presences each: a few ms.
 const BATCHES_A_TURN = 25
+const REWRITTEN_A_CHECKPOINT = 4
 const OF_APP = ['app_grant', 'app_icon', 'app_member', 'app']
 
 export class SqliteAccountStore implements AccountStore {
@@ -68,6 +69,7 @@ export class SqliteAccountStore implements AccountStore {
     // Not of what comes meanwhile, which might never end.
     const newest =
       this.#database.prepare<[], number | null>('SELECT max(number) FROM presence_batch').pluck().get() ?? 0
+    let rewritten = 0
     let last = 0
     let searched = -1
     for (;;) {
@@ -79,6 +81,11 @@ export class SqliteAccountStore implements AccountStore {
         if (last > 0) {
           securely(this.#database, () => this.#database.transaction(() => this.#removeFrom(last, user))())
           await this.#turn()
+          if (++rewritten % REWRITTEN_A_CHECKPOINT === 0) {
+            // Little by little: at the end it would keep everybody waiting.
+            this.#database.pragma('wal_checkpoint(PASSIVE)')
+            await this.#turn()
+          }
         }
         last = number
       }
