@@ -43,6 +43,7 @@ export class Visitors {
   readonly #secret: Buffer
   readonly #addressOf: (request: Context['req']) => string
   readonly #writes = new RateLimiterMemory(WRITES)
+  readonly #counted = new WeakSet<Context>()
   readonly #session: Cookie
   readonly #signIn: Cookie
 
@@ -151,7 +152,9 @@ export class Visitors {
   }
 
   async #countWrite(ctx: Context, user: BareJid): Promise<void> {
-    if (READING.has(ctx.method)) return
+    // Who is looked for again in the same request has not written twice.
+    if (READING.has(ctx.method) || this.#counted.has(ctx)) return
+    this.#counted.add(ctx)
     await this.#writes.consume(user).catch(({ msBeforeNext }: RateLimiterRes) => {
       ctx.set('Retry-After', String(Math.max(1, Math.ceil(msBeforeNext / 1000))))
       throw new HttpFault(429, 140, `at most ${WRITES.points} changes a minute: try again later`)

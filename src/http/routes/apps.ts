@@ -111,7 +111,13 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
 
   router.put('/api/apps/:appid/webhook', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    ctx.body = { secret: await apps.setWebhook(app, ctx.state.user, (await visitors.sent(ctx, readAs(WEBHOOK, ctx, MOST_BYTES))).url) }
+    ctx.body = {
+      secret: await apps.setWebhook(
+        app,
+        ctx.state.user,
+        (await visitors.sent(ctx, readAs(WEBHOOK, ctx, MOST_BYTES))).url,
+      ),
+    }
   })
 
   router.delete('/api/apps/:appid/webhook', signedIn, async (ctx) => {
