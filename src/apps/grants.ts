@@ -105,8 +105,9 @@ export class Grants {
   }
 
   /**
-   * She lets it see that much of her, at most what was asked; in place of what she let it see before, by the same uid. null:
-   * she, or the app, is not there any more. Durable once resolved.
+   * She lets it see that much of her, at most what was asked; in place of what she let it see before, by the same uid. What she
+   * has paused stays so: an app must not get out of that by asking again. null: she, or the app, is not there any more. Durable
+   * once resolved.
    */
   async allow(
     user: BareJid,
@@ -122,7 +123,7 @@ export class Grants {
         appid: app.appid,
         uid: before?.uid ?? `UID${random(UID_BYTES).toString('base64url')}`,
         scope: withStatus(scope.filter((word) => asked.scope.includes(word))),
-        paused: false,
+        paused: before?.paused ?? false,
         grantedAt: before?.grantedAt ?? clock.now(),
       }
     })

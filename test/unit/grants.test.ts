@@ -165,11 +165,22 @@ describe('Grants', () => {
     await grants.change(ALICE, APPID, { paused: true })
     clock.pass(1000)
     assert.equal((await allow({ scope: 'status' })).uid, uid)
-    assertHas(await grants.find(ALICE, APPID), { scope: ['status'], paused: false, grantedAt })
+    assertHas(await grants.find(ALICE, APPID), { scope: ['status'], grantedAt })
     assert.equal(await grants.revoke(ALICE, APPID), true)
     assert.equal(await grants.revoke(ALICE, APPID), false)
     assert.notEqual((await allow()).uid, uid)
     assert.equal(await store.byUid(uid), null)
+  })
+
+  it('leaves paused what she has paused, however often it asks', async () => {
+    await allow({ scope: 'status' })
+    assertHas(await grants.find(ALICE, APPID), { paused: false })
+    await grants.change(ALICE, APPID, { paused: true })
+    await allow({ scope: 'details' })
+    assertHas(await grants.find(ALICE, APPID), { scope: ['status', 'details'], paused: true })
+    await grants.revoke(ALICE, APPID)
+    await allow()
+    assertHas(await grants.find(ALICE, APPID), { paused: false })
   })
 
   it('gives one uid to who presses the button twice at once', async () => {

@@ -8,6 +8,7 @@ import type { App, AppId } from '../../src/apps/app.js'
 import { AccountPage } from '../../src/http/pages/account-page.js'
 import { AppPage } from '../../src/http/pages/app-page.js'
 import { Assets } from '../../src/http/pages/assets.js'
+import { DeleteAppPage } from '../../src/http/pages/delete-app-page.js'
 import { DeletePage } from '../../src/http/pages/delete-page.js'
 import { ErrorPage } from '../../src/http/pages/error-page.js'
 import { GrantPage } from '../../src/http/pages/grant-page.js'
@@ -30,7 +31,13 @@ const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
   ),
   link: (text) => <LinkPage token="t" jid={text} phrase={text} address={text} at={0} />,
   'my apps': (text) => (
-    <MyAppsPage csrf="c" apps={[appOf(text)]} values={valuesOf(text)} errors={{ name: text }} notice={text} />
+    <MyAppsPage
+      csrf="c"
+      apps={[appOf(text)]}
+      values={valuesOf(text)}
+      errors={{ name: text }}
+      notice={{ at: '', text }}
+    />
   ),
   app: (text) => (
     <AppPage
@@ -42,7 +49,7 @@ const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
       webhookSecret={text}
       values={valuesOf(text)}
       errors={{ verify: text, name: text, activate: text }}
-      notice={text}
+      notice={{ at: 'webhook', text }}
     />
   ),
   key: (text) => <KeyPage app={appOf(text)} secret={text} publicUrl={text} rotated={true} />,
@@ -55,7 +62,7 @@ const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
       app={appOf(text)}
       host={text}
       scope={['status', 'details', 'address']}
-      before={['status']}
+      before={{ scope: ['status'], paused: true }}
     />
   ),
   account: (text) => (
@@ -72,9 +79,10 @@ const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
       tokens={[{ id: 'tok_1', user: text as BareJid, name: text, createdAt: 0 }]}
       hasLink={true}
       errors={{ name: text }}
-      notice={text}
+      notice={{ at: 'apps', text }}
     />
   ),
+  'delete app': (text) => <DeleteAppPage csrf="c" app={appOf(text)} />,
   delete: (text) => <DeletePage csrf="c" user={text} errors={{ jid: text }} />,
   error: (text) => <ErrorPage status={401} message={text} next={text} />,
   layout: (text) => (

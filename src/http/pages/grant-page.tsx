@@ -1,4 +1,5 @@
 import type { Scope } from '../../apps/app.js'
+import type { Grant } from '../../apps/grant.js'
 import { AppIcon } from './app-icon.js'
 import { Form } from './form.js'
 import { SCOPE_WORDS } from './scope-words.js'
@@ -21,7 +22,7 @@ export interface GrantPageProps {
   /** What it asks for. */
   readonly scope: readonly Scope[]
   /** What she has let it see already. */
-  readonly before: readonly Scope[] | null
+  readonly before: Pick<Grant, 'scope' | 'paused'> | null
 }
 
 export function GrantPage({ csrf, user, action, app, host, scope, before }: GrantPageProps) {
@@ -56,7 +57,12 @@ export function GrantPage({ csrf, user, action, app, host, scope, before }: Gran
           ))}
         </fieldset>
         {before !== null && (
-          <p>You have let it see {listed(before)} already; what you choose now takes the place of that.</p>
+          <p>You have let it see {listed(before.scope)} already; what you choose now takes the place of that.</p>
+        )}
+        {before?.paused && (
+          <p>
+            <strong>You have paused it; it is told nothing until you resume it at your account page (/account).</strong>
+          </p>
         )}
         <div class="actions consent">
           <button type="submit" name="answer" value="allow" data-deliberate>

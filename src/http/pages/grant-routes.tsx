@@ -59,7 +59,7 @@ export function grantPages(
           app={app}
           host={redirect.host}
           scope={scope}
-          before={before?.scope ?? null}
+          before={before}
         />,
       )
     })(ctx)

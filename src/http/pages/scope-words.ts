@@ -11,9 +11,13 @@ export const SCOPE_WORDS: Readonly<Record<Scope, ScopeWords>> = {
   status: {
     title: 'Your status',
     short: 'your status',
-    long: 'Whether you are online, away, unavailable or offline, as it changes.',
+    long: 'Whether you are online, away, busy (do not disturb) or offline, as it changes.',
   },
-  details: { title: 'The details', short: 'the details', long: 'Your status text, and since when it is so.' },
+  details: {
+    title: 'The details',
+    short: 'the details',
+    long: 'What your client says exactly (do not disturb, away for longer …), your text, and since when.',
+  },
   address: { title: 'Your address', short: 'your address', long: 'With it, it could also write to you.' },
 }
 
