@@ -10,13 +10,13 @@ import { AppPage } from '../../src/http/pages/app-page.js'
 import { Assets } from '../../src/http/pages/assets.js'
 import { DeleteAppPage } from '../../src/http/pages/delete-app-page.js'
 import { DeletePage } from '../../src/http/pages/delete-page.js'
+import { doneOf } from '../../src/http/pages/done.js'
 import { ErrorPage } from '../../src/http/pages/error-page.js'
 import { GrantPage } from '../../src/http/pages/grant-page.js'
 import { KeyPage } from '../../src/http/pages/key-page.js'
 import { Layout } from '../../src/http/pages/layout.js'
 import { localPath } from '../../src/http/pages/local-path.js'
 import { MyAppsPage } from '../../src/http/pages/my-apps-page.js'
-import { noticeIn } from '../../src/http/pages/notice-in.js'
 import { type Page, PageWriter } from '../../src/http/pages/page-writer.js'
 import { SecretPage } from '../../src/http/pages/secret-page.js'
 import { shownName } from '../../src/http/pages/shown-name.js'
@@ -244,7 +244,8 @@ describe('Where to go on after signing in', () => {
 })
 
 describe('What was done', () => {
-  const said = (done: unknown, method = 'GET') => noticeIn({ saved: 'Saved.' }, { query: { done }, method } as never)
+  const said = (done: unknown, method = 'GET') =>
+    doneOf({ query: { done }, method } as never, { saved: { at: '', text: 'Saved.' } })?.text ?? null
 
   it('is said, and nothing else is', () => {
     assert.equal(said('saved'), 'Saved.')

@@ -37,7 +37,7 @@ function GrantItem({ csrf, app, grant }: GrantedApp & { csrf: string }) {
           <p>{app.domain}</p>
           <p class="hint">
             Since <Moment at={grant.grantedAt} />
-            {grant.paused ? '. It sees nothing until you let it go on.' : ''}
+            {grant.paused ? '. It is told nothing until you resume it.' : ''}
           </p>
         </div>
       </div>
@@ -72,14 +72,14 @@ function GrantItem({ csrf, app, grant }: GrantedApp & { csrf: string }) {
       </Form>
       <div class="actions">
         <Form action={`${path}/${grant.paused ? 'resume' : 'pause'}`} csrf={csrf}>
-          <button type="submit" class="quiet" aria-label={grant.paused ? `Let ${name} go on` : `Pause ${name}`}>
-            {grant.paused ? 'Go on' : 'Pause'}
+          <button type="submit" class="quiet" aria-label={grant.paused ? `Resume ${name}` : `Pause ${name}`}>
+            {grant.paused ? 'Resume' : 'Pause'}
           </button>
         </Form>
         <Form
           action={`${path}/revoke`}
           csrf={csrf}
-          confirm={`${name} sees nothing of you any more, and forgets who you were to it. Revoke it?`}
+          confirm={`${name} sees nothing of you any more, and will not know you again if you let it in later. Revoke it?`}
         >
           <button type="submit" class="danger" aria-label={`Revoke ${name}`}>
             Revoke

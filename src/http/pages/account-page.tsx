@@ -3,7 +3,7 @@ import type { Session } from '../../accounts/session.js'
 import { statusOf, type UserPresence } from '../../presence/presence.js'
 import type { Publication, PublicationChoice } from '../../presence/publication.js'
 import { AccountApps, type GrantedApp } from './account-apps.js'
-import { ErrorSummary, Field, type FieldErrors, Form, Notice } from './form.js'
+import { type Done, ErrorSummary, Field, type FieldErrors, Form, Notice } from './form.js'
 import { Moment } from './moment.js'
 import { shownText } from './shown-name.js'
 
@@ -21,7 +21,7 @@ export interface AccountPageProps {
   readonly tokens: readonly PersonalToken[]
   readonly hasLink: boolean
   readonly errors: FieldErrors
-  readonly notice: string | null
+  readonly notice: Done | null
 }
 
 export function AccountPage(props: AccountPageProps) {
@@ -29,12 +29,12 @@ export function AccountPage(props: AccountPageProps) {
   return (
     <>
       <ErrorSummary errors={errors} />
-      {notice !== null && <Notice>{notice}</Notice>}
       <h1>Your account</h1>
       <Seen {...props} />
       <PublicationForm {...props} />
       <section id="apps">
-        <h2>Applications that you let see you</h2>
+        <h2>Apps that you let see you</h2>
+        <Notice of={notice} at="apps" />
         <AccountApps csrf={props.csrf} granted={props.granted} />
       </section>
       <PublicLink {...props} />
@@ -58,13 +58,13 @@ const SHOW_WORDS = {
   xa: 'Away for longer',
   dnd: 'Do not disturb',
   offline: 'Offline',
-  unknown: 'Unknown just now',
+  unknown: 'Unknown until your status next changes',
 } as const
 
 const FRESHNESS_WORDS = {
   live: 'This is live.',
   stale: 'This is the last that was known: the connection to your server is down.',
-  unknown: 'Nobody can know at present.',
+  unknown: 'Or until the connection to your server is back, if that is down.',
 } as const
 
 function Seen({ seen, user, statusUrl }: AccountPageProps) {
@@ -112,15 +112,15 @@ function Seen({ seen, user, statusUrl }: AccountPageProps) {
 }
 
 const PUBLICATION_WORDS: Readonly<Record<Publication, { readonly title: string; readonly hint: string }>> = {
-  none: { title: 'Nothing', hint: 'Only applications that you let in see you.' },
+  none: { title: 'Nothing', hint: 'Only apps that you let in see you.' },
   status: {
     title: 'My status',
     hint: 'Whether I am online, away or offline, and since when; not what I write about it.',
   },
-  details: { title: 'My status and its text', hint: 'All that my contacts see, too.' },
+  details: { title: 'My status and its text', hint: 'The same as my contacts see.' },
 }
 
-function PublicationForm({ csrf, choice, byDomain }: AccountPageProps) {
+function PublicationForm({ csrf, choice, byDomain, notice }: AccountPageProps) {
   const asDomain = PUBLICATION_WORDS[byDomain.publication].title.toLowerCase()
   const choices = [
     ...(['none', 'status', 'details'] as const).map((value) => ({ value, ...PUBLICATION_WORDS[value] })),
@@ -133,6 +133,7 @@ function PublicationForm({ csrf, choice, byDomain }: AccountPageProps) {
   return (
     <section id="publish">
       <h2>What anybody may see</h2>
+      <Notice of={notice} at="publish" />
       <Form action="/account/publish" csrf={csrf}>
         <fieldset>
           <legend>Publish</legend>
@@ -152,13 +153,14 @@ function PublicationForm({ csrf, choice, byDomain }: AccountPageProps) {
   )
 }
 
-function PublicLink({ csrf, hasLink }: AccountPageProps) {
+function PublicLink({ csrf, hasLink, notice }: AccountPageProps) {
   return (
     <section id="link">
       <h2>Your public link</h2>
+      <Notice of={notice} at="link" />
       <p>
-        An address that tells your status to whoever has it, whatever you publish, and never tells who you are. A new
-        one ends the one before.
+        An address that tells your status and its text to whoever has it, whatever you publish, and never tells who you
+        are. A new one ends the one before.
       </p>
       <p>{hasLink ? <span class="tag good">✓ You have one</span> : 'You have none.'}</p>
       <div class="actions">
@@ -217,10 +219,11 @@ function Browsers({ csrf, sessions, current, tokens }: AccountPageProps) {
   )
 }
 
-function Tokens({ csrf, tokens, errors }: AccountPageProps) {
+function Tokens({ csrf, tokens, errors, notice }: AccountPageProps) {
   return (
     <section id="tokens">
       <h2>Tokens for scripts</h2>
+      <Notice of={notice} at="tokens" />
       <p>A personal token lets a script use the API in your name. It is shown once, when it is made.</p>
       {tokens.length > 0 && (
         <ul class="items">

@@ -12,8 +12,8 @@ import { STATUS_PATH } from '../status-endpoint.js'
 import type { Visitor, Visitors } from '../visitors.js'
 import { AccountPage } from './account-page.js'
 import { DeletedPage, DeletePage } from './delete-page.js'
-import type { FieldErrors } from './form.js'
-import { noticeIn } from './notice-in.js'
+import { doneAt, doneOf } from './done.js'
+import type { Done, FieldErrors } from './form.js'
 import type { Fields, PageHandlers } from './page-handlers.js'
 import type { PageWriter } from './page-writer.js'
 import { scopeIn } from './scope-words.js'
@@ -34,15 +34,15 @@ export interface AccountPagesParts {
 
 const MOST_NAME = 100
 
-/** By what may stand in `?done=`. */
-const NOTICES: Readonly<Record<string, string>> = {
-  published: 'Saved: that is what anybody sees from now on.',
-  scope: 'Saved.',
-  paused: 'It is paused: it sees nothing of you until you let it go on.',
-  resumed: 'It sees you again.',
-  revoked: 'It is revoked, and sees nothing of you any more.',
-  link: 'The public link is gone.',
-  token: 'The token is gone.',
+/** What may stand in `?done=`, and what it says. */
+const DONE: Readonly<Record<string, Done>> = {
+  published: { at: 'publish', text: 'Saved: that is what anybody sees from now on.' },
+  scope: { at: 'apps', text: 'Saved.' },
+  paused: { at: 'apps', text: 'It is paused: it is told nothing until you resume it.' },
+  resumed: { at: 'apps', text: 'It sees you again.' },
+  revoked: { at: 'apps', text: 'It is revoked, and sees nothing of you any more.' },
+  link: { at: 'link', text: 'The public link is gone.' },
+  token: { at: 'tokens', text: 'The token is gone.' },
 }
 
 export function accountPages(
@@ -65,7 +65,7 @@ export function accountPages(
         csrf={csrf}
         user={writer.address(user)}
         seen={view.of(user, domain)}
-        statusUrl={`${STATUS_PATH}/${encodeURIComponent(user)}`}
+        statusUrl={`${STATUS_PATH}/${encodeURIComponent(user)}.txt`}
         choice={publish}
         byDomain={{ domain: domainOf(writer.address(user) as BareJid), publication: parts.publicationOf(domain) }}
         granted={granted}
@@ -74,7 +74,7 @@ export function accountPages(
         tokens={hers}
         hasLink={hasLink}
         errors={errors}
-        notice={noticeIn(NOTICES, ctx)}
+        notice={doneOf(ctx, DONE)}
       />,
     )
   }
@@ -87,7 +87,7 @@ export function accountPages(
       const choice = PUBLICATION_CHOICES.find((each) => each === publish)
       if (!choice) throw new HttpFault(400, 101, 'publish: is none of the choices')
       await accounts.publish(user, choice)
-      seeOther(ctx, '/account?done=published#publish')
+      seeOther(ctx, doneAt('/account', 'published'))
     }),
   )
 
@@ -101,7 +101,7 @@ export function accountPages(
       `/account/apps/:appid/${path}`,
       form(async (ctx, { user }, fields) => {
         await act(user, ctx.params.appid, fields)
-        seeOther(ctx, `/account?done=${done}#apps`)
+        seeOther(ctx, doneAt('/account', done))
       }),
     )
   grantForm('pause', 'paused', (user, appid) => grants.change(user, appid, { paused: true }))
@@ -112,7 +112,8 @@ export function accountPages(
   router.post(
     '/account/link',
     form(async (ctx, visitor) => {
-      const url = `${publicUrl}${STATUS_PATH}/~${await accounts.renewLink(visitor.user)}`
+      // As text: browsers show XML to people as it is.
+      const url = `${publicUrl}${STATUS_PATH}/~${await accounts.renewLink(visitor.user)}.txt`
       writer.write(
         ctx,
         { title: 'Your public link', visitor },
@@ -120,7 +121,7 @@ export function accountPages(
           title="Your public link"
           label="The link"
           secret={url}
-          hint="Whoever has it sees your status, and not who you are."
+          hint="It tells your status and its text (with .json in place of .txt) to whoever has it, and not who you are."
           back="/account#link"
         />,
       )
@@ -131,7 +132,7 @@ export function accountPages(
     '/account/link/remove',
     form(async (ctx, { user }) => {
       await accounts.removeLink(user)
-      seeOther(ctx, '/account?done=link#link')
+      seeOther(ctx, doneAt('/account', 'link'))
     }),
   )
 
@@ -162,7 +163,7 @@ export function accountPages(
     '/account/tokens/remove',
     form(async (ctx, { user }, { id = '' }) => {
       await tokens.remove(user, id)
-      seeOther(ctx, '/account?done=token#tokens')
+      seeOther(ctx, doneAt('/account', 'token'))
     }),
   )
 

@@ -1,7 +1,8 @@
 import { APP_LIMITS, type App } from '../../apps/app.js'
+import { MAX_DESCRIPTION, MAX_NAME } from '../../apps/app-text.js'
 import { AppIcon } from './app-icon.js'
 import { ActivateStep, AskStep, ProofStep } from './app-steps.js'
-import { CopyButton, ErrorSummary, Field, type FieldErrors, Form, Notice, Secret } from './form.js'
+import { CopyButton, type Done, ErrorSummary, Field, type FieldErrors, Form, Notice, Secret } from './form.js'
 import { StateTag } from './my-apps-page.js'
 import { shownName } from './shown-name.js'
 
@@ -15,18 +16,17 @@ export interface AppPageProps {
   /** Of the form that was refused, to be mended. */
   readonly values: Readonly<Record<string, string>>
   readonly errors: FieldErrors
-  readonly notice: string | null
+  readonly notice: Done | null
 }
 
-/** All about one application of hers, step by step. */
+/** All about one app of hers, step by step. */
 export function AppPage(props: AppPageProps) {
-  const { csrf, app, errors, notice } = props
+  const { app, errors, notice } = props
   const name = shownName(app.name, app.domain)
-  const path = `/myapps/${app.appid}`
   return (
     <>
       <ErrorSummary errors={errors} />
-      {notice !== null && <Notice>{notice}</Notice>}
+      <Notice of={notice} />
       <div class="asker">
         <AppIcon appid={app.appid} name={name} hasIcon={app.hasIcon} />
         <div>
@@ -39,7 +39,7 @@ export function AppPage(props: AppPageProps) {
         </div>
       </div>
       <p>
-        Its id: <code id="appid">{app.appid}</code> <CopyButton of="appid" what="the id" />
+        Its appid: <code id="appid">{app.appid}</code> <CopyButton of="appid" what="the appid" />
       </p>
       <section id="steps" aria-labelledby="steps-title">
         <h2 id="steps-title">{app.active ? 'It is active' : 'Three steps to go live'}</h2>
@@ -56,27 +56,35 @@ export function AppPage(props: AppPageProps) {
         <h2>Delete it</h2>
         <p>
           Its key stops working at once, and what users have let it see is forgotten. Who registers it again gets
-          another id, and has to ask them again.
+          another appid, and has to ask them again.
         </p>
-        <Form action={`${path}/delete`} csrf={csrf} confirm={`Delete ${name} for good?`}>
-          <button type="submit" class="danger">
-            Delete this application
-          </button>
-        </Form>
+        <p>
+          <a href={`/myapps/${app.appid}/delete`}>Delete this app …</a>
+        </p>
       </section>
     </>
   )
 }
 
-function Details({ csrf, app, values, errors }: AppPageProps) {
+function Details({ csrf, app, values, errors, notice }: AppPageProps) {
   return (
     <section id="details">
       <h2>What users are shown</h2>
+      <Notice of={notice} at="details" />
       <Form action={`/myapps/${app.appid}/edit`} csrf={csrf}>
-        <Field name="name" label="Name" value={values.name ?? app.name} errors={errors} input={{ maxLength: 200 }} />
+        <Field
+          name="name"
+          label="Name"
+          value={values.name ?? app.name}
+          errors={errors}
+          hint={`At most ${MAX_NAME} characters.`}
+          input={{ maxLength: MAX_NAME }}
+        />
         <Field
           name="description"
           label="Description"
+          hint={`At most ${MAX_DESCRIPTION.toLocaleString('en')} characters.`}
+          most={MAX_DESCRIPTION}
           value={values.description ?? app.description}
           errors={errors}
           lines={3}
@@ -84,7 +92,7 @@ function Details({ csrf, app, values, errors }: AppPageProps) {
         <Field
           name="hosts"
           label="Further hosts to which users may be sent back"
-          hint={`Subdomains of ${app.domain}, one a line, at most ${APP_LIMITS.hosts}.`}
+          hint={`Subdomains of ${app.domain}${/:\d+$/.test(app.domain) ? ', with that port' : ''}, one a line, at most ${APP_LIMITS.hosts}.`}
           value={values.hosts ?? app.hosts.join('\n')}
           errors={errors}
           lines={3}
@@ -95,16 +103,17 @@ function Details({ csrf, app, values, errors }: AppPageProps) {
   )
 }
 
-function Webhook({ csrf, app, webhookSecret, values, errors }: AppPageProps) {
+function Webhook({ csrf, app, webhookSecret, values, errors, notice }: AppPageProps) {
   const path = `/myapps/${app.appid}/webhook`
   return (
     <section id="webhook">
       <h2>Webhook</h2>
+      <Notice of={notice} at="webhook" />
       <Form action={path} csrf={csrf}>
         <Field
           name="url"
           label="URL"
-          hint="Told of changes by POST, signed as Standard Webhooks has it. Empty: none."
+          hint="Told of changes by POST, signed as Standard Webhooks has it. Its host must be one that DNS knows. Empty: none."
           value={values.url ?? app.webhook ?? ''}
           errors={errors}
           input={{ inputMode: 'url', maxLength: 2048, spellcheck: false }}
@@ -126,11 +135,12 @@ function Webhook({ csrf, app, webhookSecret, values, errors }: AppPageProps) {
   )
 }
 
-function Members({ csrf, user, app, values, errors }: AppPageProps) {
+function Members({ csrf, user, app, values, errors, notice }: AppPageProps) {
   const path = `/myapps/${app.appid}/members`
   return (
     <section id="members">
       <h2>Members</h2>
+      <Notice of={notice} at="members" />
       <p>Every member may do all that is on this page.</p>
       <ul class="items">
         {app.members.map((member) => (
@@ -142,7 +152,7 @@ function Members({ csrf, user, app, values, errors }: AppPageProps) {
               <Form
                 action={`${path}/remove`}
                 csrf={csrf}
-                {...(member === user && { confirm: 'You will not see this application any more. Leave it?' })}
+                {...(member === user && { confirm: 'You will not see this app any more. Leave it?' })}
               >
                 <input type="hidden" name="jid" value={member} />
                 <button type="submit" class="danger" aria-label={`Remove ${member}`}>

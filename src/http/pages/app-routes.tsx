@@ -7,10 +7,11 @@ import { type BareJid, parseUserInput } from '../../presence/jid.js'
 import { HttpFault } from '../fault.js'
 import type { Visitor } from '../visitors.js'
 import { AppPage } from './app-page.js'
-import type { FieldErrors } from './form.js'
+import { DeleteAppPage } from './delete-app-page.js'
+import { doneAt, doneOf } from './done.js'
+import type { Done, FieldErrors } from './form.js'
 import { KeyPage } from './key-page.js'
 import { MyAppsPage } from './my-apps-page.js'
-import { noticeIn } from './notice-in.js'
 import type { Fields, PageHandlers } from './page-handlers.js'
 import type { PageWriter } from './page-writer.js'
 import { seeOther } from './see-other.js'
@@ -22,18 +23,19 @@ export interface AppPagesParts {
   readonly apps: Apps
 }
 
-/** By what may stand in `?done=`. */
-const NOTICES: Readonly<Record<string, string>> = {
-  registered: 'It is registered. Now prove that the domain is yours.',
-  proven: 'The domain is proven.',
-  deactivated: 'It is not active any more: its key does not work.',
-  saved: 'Saved.',
-  webhook: 'Saved. What its calls are signed with stands below.',
-  rotated: 'There is a new secret.',
-  added: 'Added.',
-  removed: 'Removed.',
-  deleted: 'It is deleted.',
-  left: 'You are no member of it any more.',
+/** What may stand in `?done=`, and what it says. */
+const DONE: Readonly<Record<string, Done>> = {
+  registered: { at: '', text: 'It is registered. Now prove that the domain is yours.' },
+  proven: { at: '', text: 'The domain is proven.' },
+  deactivated: { at: '', text: 'It is not active any more: its key does not work.' },
+  saved: { at: 'details', text: 'Saved.' },
+  webhook: { at: 'webhook', text: 'Saved. What its calls are signed with stands below.' },
+  'no-webhook': { at: 'webhook', text: 'Saved: it has none.' },
+  rotated: { at: 'webhook', text: 'There is a new secret.' },
+  added: { at: 'members', text: 'Added.' },
+  removed: { at: 'members', text: 'Removed.' },
+  deleted: { at: '', text: 'It is deleted.' },
+  left: { at: '', text: 'You are no member of it any more.' },
 }
 
 export function appPages(
@@ -47,7 +49,7 @@ export function appPages(
     writer.write(
       ctx,
       { title: 'My apps', visitor, status: statusOf(errors) },
-      <MyAppsPage csrf={visitor.csrf} apps={mine} values={values} errors={errors} notice={noticeIn(NOTICES, ctx)} />,
+      <MyAppsPage csrf={visitor.csrf} apps={mine} values={values} errors={errors} notice={doneOf(ctx, DONE)} />,
     )
   }
 
@@ -65,7 +67,7 @@ export function appPages(
         webhookSecret={webhookSecret}
         values={values}
         errors={errors}
-        notice={noticeIn(NOTICES, ctx)}
+        notice={doneOf(ctx, DONE)}
       />,
     )
   }
@@ -79,7 +81,7 @@ export function appPages(
 
   const appOf = async (ctx: Context, { user }: Visitor): Promise<App> => {
     const app = await apps.managed(user, ctx.params.appid ?? '')
-    if (!app) throw new HttpFault(404, 130, 'there is no such application, or you are no member of it')
+    if (!app) throw new HttpFault(404, 130, 'there is no such app, or you are no member of it')
     return app
   }
 
@@ -126,11 +128,16 @@ export function appPages(
 
   action('verify', 'verify', async (app, { user }) => {
     const verdict = await apps.verify(app, user)
-    if (verdict.kind === 'failed') throw new AppFault('wrong-state', `Not proven. ${verdict.found}`)
+    if (verdict.kind === 'failed')
+      throw new AppFault(
+        'wrong-state',
+        `${app.verifiedAt === null ? 'Not proven.' : 'It stays proven, but:'} ${verdict.found}`,
+      )
     return pathOf(app, 'proven')
   })
 
   action('activate', 'activate', async (app, visitor, _, ctx) => {
+    if (app.active) throw new AppFault('wrong-state', 'it is active already: for another key, press Make a new key')
     const activated = await apps.activate(app, visitor.user)
     showKey(ctx, visitor, activated.app, activated.key, false)
     return null
@@ -154,27 +161,35 @@ export function appPages(
 
   action('webhook', 'url', async (app, { user }, { url = '' }) => {
     await apps.setWebhook(app, user, url.trim() === '' ? null : url.trim())
-    return pathOf(app, url.trim() === '' ? 'saved' : 'webhook', 'webhook')
+    return pathOf(app, url.trim() === '' ? 'no-webhook' : 'webhook')
   })
 
   action('webhook/rotate', 'url', async (app, { user }) => {
     await apps.rotateWebhook(app, user)
-    return pathOf(app, 'rotated', 'webhook')
+    return pathOf(app, 'rotated')
   })
 
   action('members', 'jid', async (app, { user }, { jid = '' }) => {
     await apps.addMember(app, user, memberOf(jid))
-    return pathOf(app, 'added', 'members')
+    return pathOf(app, 'added')
   })
 
   action('members/remove', 'jid', async (app, { user }, { jid = '' }) => {
     await apps.removeMember(app, user, memberOf(jid))
-    return jid === user ? '/myapps?done=left' : pathOf(app, 'removed', 'members')
+    return jid === user ? doneAt('/myapps', 'left') : pathOf(app, 'removed')
   })
+
+  router.get(
+    '/myapps/:appid/delete',
+    page(async (ctx: Context, visitor) => {
+      const app = await appOf(ctx, visitor)
+      writer.write(ctx, { title: 'Delete an app', visitor }, <DeleteAppPage csrf={visitor.csrf} app={app} />)
+    }),
+  )
 
   action('delete', 'delete', async (app, { user }) => {
     await apps.remove(app, user)
-    return '/myapps?done=deleted'
+    return doneAt('/myapps', 'deleted')
   })
 }
 
@@ -209,6 +224,6 @@ function statusOf(errors: FieldErrors): number {
   return Object.keys(errors).length === 0 ? 200 : 400
 }
 
-function pathOf({ appid }: App, done: string, place?: string): string {
-  return `/myapps/${appid}?done=${done}${place === undefined ? '' : `#${place}`}`
+function pathOf({ appid }: App, done: string): string {
+  return doneAt(`/myapps/${appid}`, done)
 }

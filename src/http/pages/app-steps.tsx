@@ -15,7 +15,7 @@ export function ProofStep({ csrf, app, proof, errors }: AppPageProps) {
           Proven <Moment at={app.verifiedAt} />. You may prove it again whenever you like.
         </p>
       )}
-      <details open={!proven}>
+      <details open={!proven || errors.verify !== undefined}>
         <summary>How to prove it</summary>
         <p>Put this text at the following URL, then press Verify. White space around it does not matter.</p>
         <p>
@@ -82,15 +82,16 @@ export function AskStep({ app, publicUrl }: AppPageProps) {
   return (
     <li>
       <h3>Ask users</h3>
+      {!app.active && <p>This works once it is active.</p>}
       <p>
         Lead them to this page, or open it in a pop-up. They come back to the URL in <code>redirect</code>, on your
         domain or one of its listed hosts, with <code>Presence-UID</code>, your <code>state</code> and{' '}
-        <code>presence_token</code>. Let what is there answer by itself: Chrome follows no further redirect to another
-        host.
+        <code>presence_token</code>. Answer at <code>redirect</code> itself with a page: a redirect from there to
+        another host is blocked by Chrome, and nothing visible happens.
       </p>
       <p>
         <code id="grant-url">
-          {`${publicUrl}/${app.appid}/grant?${new URLSearchParams({ redirect: `${appSite(app.domain)}/` })}&state=…&scope=status`}
+          {`${publicUrl}/${app.appid}/grant?${new URLSearchParams({ redirect: `${appSite(app.domain)}/presence`, state: 'REPLACE_ME' })}`}
         </code>{' '}
         <CopyButton of="grant-url" what="the URL of the consent page" />
       </p>

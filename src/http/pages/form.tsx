@@ -30,10 +30,12 @@ export interface FieldProps {
   /** Where two fields of a page have one name. */
   readonly id?: string
   readonly lines?: number
+  /** Characters, where it has lines. */
+  readonly most?: number
   readonly input?: JSX.IntrinsicElements['input']
 }
 
-export function Field({ name, label, value = '', hint, errors, id = name, lines, input }: FieldProps) {
+export function Field({ name, label, value = '', hint, errors, id = name, lines, most, input }: FieldProps) {
   const error = errors[id]
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ')
   const attributes = {
@@ -58,7 +60,7 @@ export function Field({ name, label, value = '', hint, errors, id = name, lines,
       {lines === undefined ? (
         <input type="text" autocomplete="off" {...input} {...attributes} value={value} />
       ) : (
-        <textarea rows={lines} {...attributes} value={value} />
+        <textarea rows={lines} {...(most !== undefined && { maxLength: most })} {...attributes} value={value} />
       )}
     </div>
   )
@@ -82,10 +84,18 @@ export function ErrorSummary({ errors }: { errors: FieldErrors }) {
   )
 }
 
-export function Notice({ children }: { children: ComponentChildren }) {
+/** What was done, and the id of the section that it is about; '': of the whole page. */
+export interface Done {
+  readonly at: string
+  readonly text: string
+}
+
+/** Stands where `doneAt` leads, so that it is seen there, and has the focus. */
+export function Notice({ of, at = '' }: { of: Done | null; at?: string }) {
+  if (of === null || of.at !== at) return null
   return (
-    <div class="notice" role="status" aria-live="polite">
-      <p>{children}</p>
+    <div class="notice" role="status" id="done" tabIndex={-1}>
+      <p>{of.text}</p>
     </div>
   )
 }

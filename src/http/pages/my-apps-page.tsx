@@ -1,6 +1,7 @@
 import type { App } from '../../apps/app.js'
+import { MAX_DESCRIPTION, MAX_NAME } from '../../apps/app-text.js'
 import { AppIcon } from './app-icon.js'
-import { ErrorSummary, Field, type FieldErrors, Form, Notice } from './form.js'
+import { type Done, ErrorSummary, Field, type FieldErrors, Form, Notice } from './form.js'
 import { shownName } from './shown-name.js'
 
 export interface MyAppsPageProps {
@@ -8,19 +9,19 @@ export interface MyAppsPageProps {
   readonly apps: readonly App[]
   readonly values: Readonly<Record<string, string>>
   readonly errors: FieldErrors
-  readonly notice: string | null
+  readonly notice: Done | null
 }
 
 export function MyAppsPage({ csrf, apps, values, errors, notice }: MyAppsPageProps) {
   return (
     <>
       <ErrorSummary errors={errors} />
-      {notice !== null && <Notice>{notice}</Notice>}
+      <Notice of={notice} />
       <h1>My apps</h1>
       {apps.length === 0 ? (
         <p>
-          You have none yet. An application that is registered may ask users to let it see their presence: three steps,
-          five minutes.
+          You have none yet. An app that is registered may ask users to let it see their presence: three steps, five
+          minutes.
         </p>
       ) : (
         <ul class="items">
@@ -30,7 +31,7 @@ export function MyAppsPage({ csrf, apps, values, errors, notice }: MyAppsPagePro
         </ul>
       )}
       <section>
-        <h2>Register an application</h2>
+        <h2>Register an app</h2>
         <Form action="/myapps" csrf={csrf}>
           <Field
             name="domain"
@@ -43,15 +44,16 @@ export function MyAppsPage({ csrf, apps, values, errors, notice }: MyAppsPagePro
           <Field
             name="name"
             label="Name (if you like)"
-            hint="As users know it. Without one, the name in its web app manifest is taken, else the domain."
+            hint={`As users know it, at most ${MAX_NAME} characters. Without one, the name in its web app manifest is taken, else the domain.`}
             value={values.name}
             errors={errors}
-            input={{ maxLength: 200 }}
+            input={{ maxLength: MAX_NAME }}
           />
           <Field
             name="description"
             label="Description (if you like)"
-            hint="One or two sentences: what it wants to see users' presence for."
+            hint={`One or two sentences, at most ${MAX_DESCRIPTION.toLocaleString('en')} characters: what it wants to see users' presence for.`}
+            most={MAX_DESCRIPTION}
             value={values.description}
             errors={errors}
             lines={3}
