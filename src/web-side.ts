@@ -131,6 +131,7 @@ export class WebSide {
       (router) =>
         meRoutes(router, { accounts: this.accounts, grants: this.grants, visitors, domains, clock, publicUrl }),
     ]
+    const servedOnly = config.signIn.domains === 'served'
     this.pages = new Pages({
       publicUrl,
       visitors,
@@ -138,6 +139,9 @@ export class WebSide {
       domains,
       signIn: this.#signIn,
       signInRequests: requests,
+      // Whose contacts they are is nobody's business, so it is by domain alone.
+      mayReach: (user) => !servedOnly || contacts !== null || domains.has(domainOf(user)),
+      servedOnly,
       sessions,
       tokens,
       apps: this.apps,

@@ -24,7 +24,9 @@ export async function readDomain(text: string, outbound: Outbound): Promise<stri
   if (!URL.canParse(`http://${authority}`)) throw fault('is not a host name such as example.org')
   const isPlain = !host.isLiteral && !port && host.name.includes('.') && !/(^|\.)localhost$/.test(host.name)
   if (!isPlain && !(await isAllowedPrivate(host.name, 'domain', outbound))) {
-    throw fault('is not a host name on the public internet, without a port')
+    throw fault(
+      'must be a public host name without a port (others only where the admin allows them: outbound.allowPrivate)',
+    )
   }
   return new URL(`http://${authority}`).host
 }

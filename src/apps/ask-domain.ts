@@ -1,4 +1,4 @@
-import type { Outbound, OutboundAnswer } from './outbound.js'
+import { type Outbound, type OutboundAnswer, OutboundError } from './outbound.js'
 
 const REDIRECTS = [301, 302, 303, 307, 308]
 
@@ -12,7 +12,12 @@ export async function askDomain(
   const answer = await outbound.get(url)
   const secure = redirectOf(url, answer)
   if (secure === null || !isSameOverTls(url, secure)) return { url, answer }
-  return { url: secure, answer: await outbound.get(secure) }
+  try {
+    return { url: secure, answer: await outbound.get(secure) }
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error
+    throw new OutboundError(`it redirects to https, and there ${error.message}`)
+  }
 }
 
 /** Where an answer sends to; null: nowhere. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { askDomain, redirectOf } from './ask-domain.js'
 import { type Outbound, type OutboundAnswer, OutboundError } from './outbound.js'
 
@@ -12,7 +13,7 @@ export async function proofFault(outbound: Outbound, domain: string, key: string
     return fault && `${url}: ${fault}`
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error
-    return `http://${domain}${PROOF_PATH}: ${error.message}`
+    return `http://${domain}${PROOF_PATH}: ${error.message}${unreachable(domain, error)}`
   }
 }
 
@@ -20,7 +21,17 @@ function answerFault(url: URL, answer: OutboundAnswer, key: string): string | nu
   const redirect = redirectOf(url, answer)
   if (redirect) return `it redirects to ${shown(redirect.href)}; only https on the same host and path is followed`
   if (answer.status !== 200) return `it answers ${answer.status}, not 200`
-  return contentFault(new TextDecoder().decode(answer.body).trim(), key)
+  const { body } = answer
+  if (/^(?:fffe|feff)/.test(body.subarray(0, 2).toString('hex')))
+    return 'it is in UTF-16; save it as plain text, in UTF-8'
+  if (!isUtf8(body)) return 'it is not in UTF-8; save it as plain text'
+  return contentFault(new TextDecoder().decode(body).trim(), key)
+}
+
+/** Few listen on port 80 who have TLS, and it is asked first. */
+function unreachable(domain: string, { message }: OutboundError): string {
+  const isPort80 = !/:\d+$/.test(domain) && /^it (refuses the connection|cannot be reached)$/.test(message)
+  return isPort80 ? ' (port 80 must answer, or redirect to https)' : ''
 }
 
 /** White space around the key is none of it. At most one character of what was found is told. */
@@ -29,6 +40,9 @@ export function contentFault(text: string, key: string): string | null {
   if (text === '') return 'it is empty'
   let at = 0
   while (at < key.length && text[at] === key[at]) at++
+  if (text.replace(/\s+/g, '') === key) {
+    return `there is white space in the middle of it, from character ${at + 1} on; the key is one line`
+  }
   if (at === text.length) return `it stops after ${at} of ${key.length} characters`
   const found = character(text, at)
   if (at === key.length) return `it goes on after the key: character ${at + 1} is ${found}`

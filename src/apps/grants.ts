@@ -6,6 +6,7 @@ import type { Grant, GrantStore } from './grant.js'
 import { type Outbound, OutboundError } from './outbound.js'
 import type { PresenceTokens } from './presence-tokens.js'
 import { readRedirect, withQuery } from './redirect.js'
+import { redirectFault } from './redirect-fault.js'
 
 const MOST_STATE = 1024
 const UID_BYTES = 16
@@ -82,8 +83,10 @@ export class Grants {
     const { apps, outbound } = this.#parts
     const app = isAppId(appid) ? await apps.find(appid) : null
     // Its domain is nobody's yet, so neither is its name.
-    if (!app || app.verifiedAt === null) return refused(404, 130, 'there is no such application')
-    if (!app.active) return refused(403, 122, 'this application is paused')
+    if (!app || app.verifiedAt === null) {
+      return refused(404, 130, 'there is no such app, or its domain is not proven yet')
+    }
+    if (!app.active) return refused(403, 122, 'this app is not active: its members activate it at /myapps')
     if (redirect !== undefined && !isSignedIn && /^http:/i.test(redirect)) return { kind: 'sign-in-first' }
     let url: URL | null
     try {
@@ -92,8 +95,7 @@ export class Grants {
       if (!(error instanceof OutboundError)) throw error
       return refused(503, 152, `redirect: ${app.domain} cannot be looked up now; try again in a moment`)
     }
-    if (!url)
-      return refused(400, 101, `redirect: must be an https:// URL on ${app.domain} or a host that it has listed`)
+    if (!url) return refused(400, 101, `redirect: ${redirectFault(redirect, app)}`)
     if (state !== undefined && state.length > MOST_STATE) {
       return refused(400, 101, `state: must have at most ${MOST_STATE} characters`)
     }

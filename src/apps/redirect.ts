@@ -1,7 +1,7 @@
 import type { App } from './app.js'
 import type { Outbound } from './outbound.js'
 
-const MOST_CHARACTERS = 4096
+export const MOST_REDIRECT = 4096
 // RFC 3986 §2: printable ASCII. White space, controls and backslashes mean something else to each parser, so does what stands
 // for a host in no plain letters, and RFC 6749 §3.1.2 has no fragment. What comes before the host is spelled out here.
 const PLAIN = /^(https?):\/\/([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(?:[/?][!"$-[\]-~]*)?$/i
@@ -17,7 +17,7 @@ export async function readRedirect(
   app: Pick<App, 'domain' | 'hosts'>,
   outbound: Pick<Outbound, 'isAllowedPrivate'>,
 ): Promise<URL | null> {
-  if (text.length > MOST_CHARACTERS || !PLAIN.test(text) || !URL.canParse(text)) return null
+  if (text.length > MOST_REDIRECT || !PLAIN.test(text) || !URL.canParse(text)) return null
   const url = new URL(text)
   const [, domain = '', port] = /^(.*?)(?::(\d+))?$/.exec(app.domain) ?? []
   // Hosts are listed with the port of the domain, where that has one.

@@ -18,7 +18,9 @@ export async function readAs<T>(schema: z.ZodType<T>, ctx: Context, maxBytes: nu
   const { data, error } = schema.safeParse(await readJson(ctx, maxBytes))
   if (!error) return data
   const [issue] = error.issues
-  throw new HttpFault(400, 101, [issue?.path.join('.'), issue?.message].filter(Boolean).join(': '))
+  const isMissing = issue?.code === 'invalid_type' && /received undefined$/.test(issue.message)
+  const why = isMissing ? 'is missing' : issue?.message
+  throw new HttpFault(400, 101, [issue?.path.join('.'), why].filter(Boolean).join(': '))
 }
 
 /** The fields of a form (`application/x-www-form-urlencoded`); of one that is there more than once, the last. */

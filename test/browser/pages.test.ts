@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import Router from '@koa/router'
 import axe from 'axe-core'
 import type { BrowserContext, Page } from 'playwright-core'
@@ -172,6 +174,64 @@ describe('The pages, in Chromium', function () {
     })
   })
 
+  describe('lead on', () => {
+    it('from what a form led to, loaded by the address bar, to the page that the form is on', async () => {
+      const paths = {
+        '/account/publish': '/account',
+        [`/account/apps/${appid}/pause`]: '/account',
+        [`/myapps/${appid}/webhook/rotate`]: `/myapps/${appid}`,
+        '/sign-out': '/',
+      }
+      for (const [path, back] of Object.entries(paths)) {
+        const answer = await get(path)
+        assert.deepEqual([answer.status, answer.headers.get('location')], [303, back], path)
+      }
+      assert.equal((await get('/account/nothing')).status, 404)
+    })
+
+    it('who was signed out meanwhile back to the question that she answered', async () => {
+      const hers = await (await web.browser()).newPage()
+      await hers.goto(web.consentUrl(appid))
+      await hers.getByText('so that you can answer').waitFor()
+      await web.signIn(hers, 'carol')
+      await hers.getByRole('button', { name: 'Allow' }).waitFor()
+      await hers.context().clearCookies()
+      await hers.getByRole('button', { name: 'Allow' }).click()
+      await hers.getByRole('link', { name: 'Sign in' }).click()
+      await web.signIn(hers, 'carol')
+      await hers.getByRole('button', { name: 'Allow' }).click()
+      await hers.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await hers.context().close()
+    })
+
+    it('to the public URL, whoever comes by another name of the machine', async () => {
+      const { port } = new URL(web.url)
+      for (const path of ['/', '/account', '/sign-in?next=%2Fmyapps']) {
+        const headers = { Host: `localhost:${port}`, Accept: 'text/html' }
+        assert.equal(await locationOf(path, headers), `${web.url}${path}`)
+      }
+      const posted = await post('/sign-in?next=%2Fmyapps', {}, `http://presence.example:${port}`)
+      const text = await posted.text()
+      assert.equal(posted.status, 403)
+      assert(text.includes(`href="${web.url}/sign-in?next=%2Fmyapps"`), text)
+    })
+
+    it('who sends a form of another session to her account, as who she is now', async () => {
+      const answer = await post('/account/publish', { csrf: 'another', publish: 'none' }, web.url)
+      assert.match(await answer.text(), /signed in as <strong>alice@localhost<\/strong> now/)
+    })
+  })
+
+  it('take what has not six digits for no code', async () => {
+    const hers = await (await web.browser()).newPage()
+    await send(hers, '/sign-in', 'Send me the message', { 'Your XMPP address': 'xmpp:bob@localhost' })
+    await web.letter('bob')
+    await hers.getByLabel('The code from the message').fill('12 34')
+    await hers.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await hers.getByRole('alert').getByText('A code has six digits').waitFor()
+    await hers.context().close()
+  })
+
   it('say what is wrong as a page to browsers and as JSON to programs', async () => {
     const page = await fetch(`${web.url}/nothing`, { headers: { Accept: 'text/html,*/*;q=0.8' } })
     assert.equal(page.status, 404)
@@ -219,10 +279,10 @@ describe('The pages, in Chromium', function () {
   async function tabTo(page: Page, selector: string): Promise<void> {
     await page.locator(selector).waitFor()
     for (let presses = 0; presses < 40; presses++) {
+      if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)) return
       await page.keyboard.press('Tab')
       const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')
       assert.notEqual(outline, 'none')
-      if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)) return
     }
     assert.fail(`the keyboard does not get to ${selector}`)
   }
@@ -243,6 +303,14 @@ describe('The pages, in Chromium', function () {
   async function get(path: string, cookie?: string): Promise<Response> {
     const headers = { Cookie: cookie ?? (await cookies()), Accept: 'text/html' }
     return fetch(`${web.url}${path}`, { redirect: 'manual', headers })
+  }
+
+  /** fetch names no other host than the URL's. */
+  async function locationOf(path: string, headers: Record<string, string>): Promise<string | undefined> {
+    const asked = request(`${web.url}${path}`, { headers }).end()
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    answer.resume()
+    return answer.headers.location
   }
 
   async function post(path: string, fields: Record<string, string>, origin?: string, cookie?: string) {

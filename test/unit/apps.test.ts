@@ -300,7 +300,12 @@ describe('Applications', () => {
         ['<!DOCTYPE html>', `it differs at character 1: expected "${first}", found "<"; it looks like a page`],
         ['\u202e', `it differs at character 1: expected "${first}", found U+202E`],
         ['😀', `it differs at character 1: expected "${first}", found "😀"`],
-        [Buffer.from([0xff]), `it differs at character 1: expected "${first}", found "\ufffd"`],
+        [Buffer.from([0xff]), 'it is not in UTF-8; save it as plain text'],
+        [Buffer.from(`\ufeff${key}`, 'utf16le'), 'it is in UTF-16; save it as plain text, in UTF-8'],
+        [
+          `${key.slice(0, 76)}\r\n${key.slice(76, 900)} ${key.slice(900)}`,
+          'there is white space in the middle of it, from character 77 on; the key is one line',
+        ],
         [`"${key}"`, `it differs at character 1: expected "${first}", found """`],
         ['x'.repeat(70_000), 'its answer is longer than 65536 bytes'],
       ]

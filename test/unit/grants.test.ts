@@ -107,6 +107,32 @@ describe('Grants', () => {
     })
   }
 
+  const wrong: readonly [redirect: string | undefined, why: string][] = [
+    [undefined, 'is missing'],
+    ['', 'is missing'],
+    ['https://example.org/#x', 'has a fragment (#…), and must have none'],
+    ['/cb', 'must be a whole URL: https://example.org/…'],
+    ['ftp://example.org/', 'must be a whole URL: https://example.org/…'],
+    ['http://example.org/', 'must begin with https:// (http:// only inside outbound.allowPrivate)'],
+    ['https://evil.com/', 'its host is evil.com, not example.org'],
+    ['https://example.org:8443/', 'its host is example.org:8443, not example.org'],
+    ['https://example.org/ü', 'has characters that must be percent-encoded'],
+    ['https://me@example.org/', 'has a user name or a password in it, and must have none'],
+    [`https://example.org/${'x'.repeat(4096)}`, 'has more than 4,096 characters'],
+    ['https://exa%6dple.org/', 'must be an https:// URL on example.org or a host that the app has listed'],
+  ]
+  for (const [redirect, why] of wrong) {
+    it(`says what is wrong with the redirect ${redirect?.slice(0, 40)}`, async () => {
+      assertHas(await request({ redirect }), { why: `redirect: ${why}` })
+    })
+  }
+
+  it('names the hosts that the app has listed, where a redirect leads to none of them', async () => {
+    app = { ...app, hosts: ['login.example.org'] }
+    const why = 'redirect: its host is evil.com, not example.org or one that the app has listed'
+    assertHas(await request({ redirect: 'https://evil.com/' }), { why })
+  })
+
   it('knows no app whose domain was not proven, and none that is paused', async () => {
     app = { ...app, active: false }
     assertHas(await request(), { kind: 'refused', status: 403, errno: 122 })

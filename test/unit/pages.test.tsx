@@ -25,7 +25,7 @@ import type { BareJid } from '../../src/presence/jid.js'
 
 /** Every page, with that text wherever somebody else may have a word in it. */
 const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
-  'sign-in': (text) => <SignInPage next={text} jid={text} errors={{ jid: text }} />,
+  'sign-in': (text) => <SignInPage next={text} jid={text} errors={{ jid: text }} asking={text} servedOnly={true} />,
   waiting: (text) => (
     <WaitingPage id="sgn_1" next={text} jid={text} phrase={text} errors={{ code: text }} unconfirmed={true} />
   ),
@@ -85,6 +85,8 @@ const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
   'delete app': (text) => <DeleteAppPage csrf="c" app={appOf(text)} />,
   delete: (text) => <DeletePage csrf="c" user={text} errors={{ jid: text }} />,
   error: (text) => <ErrorPage status={401} message={text} next={text} />,
+  'a stale form': (text) => <ErrorPage status={403} message={text} user={text} />,
+  elsewhere: (text) => <ErrorPage status={403} message={text} elsewhere={{ site: text, url: text }} />,
   layout: (text) => (
     <Layout
       title={text}

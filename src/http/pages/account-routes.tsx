@@ -4,7 +4,7 @@ import type { PersonalTokens } from '../../accounts/personal-tokens.js'
 import type { Sessions } from '../../accounts/sessions.js'
 import type { Accounts } from '../../apps/accounts.js'
 import type { Grants } from '../../apps/grants.js'
-import { type BareJid, domainOf, parseUserInput } from '../../presence/jid.js'
+import { type BareJid, domainOf } from '../../presence/jid.js'
 import { PUBLICATION_CHOICES, type Publication } from '../../presence/publication.js'
 import { HttpFault } from '../fault.js'
 import type { PublicView } from '../public-view.js'
@@ -19,6 +19,7 @@ import type { PageWriter } from './page-writer.js'
 import { scopeIn } from './scope-words.js'
 import { SecretPage } from './secret-page.js'
 import { seeOther } from './see-other.js'
+import { typedJid } from './typed-jid.js'
 
 export interface AccountPagesParts {
   readonly publicUrl: string
@@ -191,8 +192,8 @@ export function accountPages(
   router.post(
     '/account/delete',
     form(async (ctx, visitor, { jid = '' }) => {
-      const typed = parseUserInput(jid.trim())
-      if (typed.fault !== undefined || typed.jid !== visitor.user) {
+      const typed = typedJid(jid)
+      if ('fault' in typed || typed.jid !== visitor.user) {
         return showDelete(
           ctx,
           visitor,

@@ -3,7 +3,7 @@ import type { Context } from 'koa'
 import type { App } from '../../apps/app.js'
 import { AppFault } from '../../apps/app-fault.js'
 import type { Apps } from '../../apps/apps.js'
-import { type BareJid, parseUserInput } from '../../presence/jid.js'
+import type { BareJid } from '../../presence/jid.js'
 import { HttpFault } from '../fault.js'
 import type { Visitor } from '../visitors.js'
 import { AppPage } from './app-page.js'
@@ -17,10 +17,13 @@ import type { PageWriter } from './page-writer.js'
 import { seeOther } from './see-other.js'
 import { sentence } from './sentence.js'
 import { shownName } from './shown-name.js'
+import { typedJid } from './typed-jid.js'
 
 export interface AppPagesParts {
   readonly publicUrl: string
   readonly apps: Apps
+  /** Whether, as far as her domain tells, she could be sent the message that signs in. */
+  readonly mayReach: (user: BareJid) => boolean
 }
 
 /** What may stand in `?done=`, and what it says. */
@@ -33,6 +36,10 @@ const DONE: Readonly<Record<string, Done>> = {
   'no-webhook': { at: 'webhook', text: 'Saved: it has none.' },
   rotated: { at: 'webhook', text: 'There is a new secret.' },
   added: { at: 'members', text: 'Added.' },
+  stranger: {
+    at: 'members',
+    text: "Added. But only users of this gateway's own XMPP domains can sign in here, and this one is of another.",
+  },
   removed: { at: 'members', text: 'Removed.' },
   deleted: { at: '', text: 'It is deleted.' },
   left: { at: '', text: 'You are no member of it any more.' },
@@ -42,7 +49,7 @@ export function appPages(
   router: Router,
   writer: PageWriter,
   { page, form }: PageHandlers,
-  { apps, publicUrl }: AppPagesParts,
+  { apps, publicUrl, mayReach }: AppPagesParts,
 ): void {
   const list = async (ctx: Context, visitor: Visitor, values: Fields = {}, errors: FieldErrors = {}) => {
     const mine = await apps.of(visitor.user)
@@ -170,8 +177,9 @@ export function appPages(
   })
 
   action('members', 'jid', async (app, { user }, { jid = '' }) => {
-    await apps.addMember(app, user, memberOf(jid))
-    return pathOf(app, 'added')
+    const member = memberOf(jid)
+    await apps.addMember(app, user, member)
+    return pathOf(app, mayReach(member) ? 'added' : 'stranger')
   })
 
   action('members/remove', 'jid', async (app, { user }, { jid = '' }) => {
@@ -194,10 +202,9 @@ export function appPages(
 }
 
 function memberOf(jid: string): BareJid {
-  const parsed = parseUserInput(jid.trim())
-  if (parsed.fault !== undefined)
-    throw new AppFault('bad-field', 'jid: that is no XMPP address such as alice@example.org')
-  return parsed.jid
+  const typed = typedJid(jid)
+  if ('fault' in typed) throw new AppFault('bad-field', `jid: ${typed.fault}`)
+  return typed.jid
 }
 
 /** Next to which field it stands, in words for people. Whatever is no fault of hers is thrown on. */

@@ -5,6 +5,10 @@ export interface ErrorPageProps {
   /** What is wrong, for whoever asked. */
   readonly message: string
   readonly next?: string
+  /** It came from an address that is not ours to be signed in at; `url`: the same there. */
+  readonly elsewhere?: { readonly site: string; readonly url: string }
+  /** Who is signed in while a form came from another session. */
+  readonly user?: string
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -22,7 +26,6 @@ const TITLES: Readonly<Record<number, string>> = {
 }
 
 const ADVICE: Readonly<Record<number, string>> = {
-  403: 'If you came here from a form that was open for long, go back, load the page again and send it once more.',
   429: 'Wait a minute, then try again.',
   500: 'It is our fault, not yours, and it is in the log. Try again, or tell whoever runs this server.',
   507: 'Nothing was changed. Try again in a moment, or tell whoever runs this server.',
@@ -32,12 +35,27 @@ export function errorTitle(status: number): string {
   return TITLES[status] ?? (status >= 500 ? 'Something is wrong here' : 'That did not work')
 }
 
-export function ErrorPage({ status, message, next = '/account' }: ErrorPageProps) {
+export function ErrorPage({ status, message, next = '/account', elsewhere, user }: ErrorPageProps) {
+  if (elsewhere) {
+    return (
+      <>
+        <h1>{errorTitle(status)}</h1>
+        <p>
+          People sign in and decide at <a href={elsewhere.url}>{elsewhere.site}</a> only. Nothing was changed.
+        </p>
+      </>
+    )
+  }
   const advice = ADVICE[status]
   return (
     <>
       <h1>{errorTitle(status)}</h1>
       {message !== '' && <p>{sentence(message)}</p>}
+      {user !== undefined && (
+        <p>
+          You are signed in as <strong>{user}</strong> now. Nothing was changed. <a href="/account">To your account</a>
+        </p>
+      )}
       {advice !== undefined && <p>{advice}</p>}
       {status === 401 ? (
         <p>

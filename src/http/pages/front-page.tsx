@@ -20,12 +20,12 @@ export function FrontPage({ signedIn }: { signedIn: boolean }) {
       <section>
         <h2>For you</h2>
         <p>
-          At <a href="/account">your account</a> you choose what anybody may see of you, and which applications may see
-          more. You sign in with your XMPP address; there is no password to be had here.
+          At <a href="/account">your account</a> you choose what anybody may see of you, and which apps may see more.
+          You sign in with your XMPP address; there are no passwords here.
         </p>
       </section>
       <section>
-        <h2>For your application</h2>
+        <h2>For your app</h2>
         <p>
           Register it at <a href="/myapps">my apps</a>, prove that its domain is yours, and ask users to let it see
           them.

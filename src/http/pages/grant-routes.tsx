@@ -23,12 +23,11 @@ export function grantPages(
 ): void {
   const askedFor = async (ctx: Context, isSignedIn: boolean) => {
     if (!survivesSignIn(ctx.url)) {
-      throw new HttpFault(400, 101, 'the application that sent you here may not ask like this: its link is too long')
+      throw new HttpFault(400, 101, 'the app that sent you here may not ask like this: its link is too long')
     }
     const asked = await grants.request(queryOf(ctx), isSignedIn)
     if (asked.kind === 'refused') {
-      const why =
-        asked.status === 400 ? `the application that sent you here may not ask like this: ${asked.why}` : asked.why
+      const why = asked.status === 400 ? `the app that sent you here may not ask like this: ${asked.why}` : asked.why
       throw new HttpFault(asked.status, asked.errno, why)
     }
     return asked.kind === 'asked' ? asked : null
@@ -72,8 +71,7 @@ export function grantPages(
       if (!asked) return
       if (fields.answer !== 'allow') return seeOther(ctx, grants.refuse(asked).href)
       const allowed = await grants.allow(user, asked, scopeIn(fields))
-      if (!allowed)
-        throw new HttpFault(409, 131, 'it cannot be allowed any more: the application or your account is gone')
+      if (!allowed) throw new HttpFault(409, 131, 'it cannot be allowed any more: the app or your account is gone')
       ctx.set('Presence-UID', allowed.uid)
       seeOther(ctx, allowed.location.href)
     }),

@@ -7,15 +7,21 @@ export interface SignInPageProps {
   readonly next: string
   readonly jid: string
   readonly errors: FieldErrors
+  /** Whose question waits behind it; null: nobody's. */
+  readonly asking: string | null
+  /** Users of the domains that are served are sent messages, and nobody else. */
+  readonly servedOnly: boolean
 }
 
-export function SignInPage({ next, jid, errors }: SignInPageProps) {
+export function SignInPage({ next, jid, errors, asking, servedOnly }: SignInPageProps) {
   return (
     <>
       <ErrorSummary errors={errors} />
       <h1>Sign in</h1>
       <p>
-        Enter your XMPP address. You get a message there to prove that it is yours; there is no password to be had here.
+        Enter your XMPP address{asking !== null && ', so that you can answer '}
+        {asking !== null && <strong>{asking}</strong>}. You get a message there to prove that it is yours; there are no
+        passwords here.{servedOnly && " Only users of this gateway's own XMPP domains get one."}
       </p>
       <Form action={signInPath(next)} csrf={null}>
         <Field
@@ -32,6 +38,7 @@ export function SignInPage({ next, jid, errors }: SignInPageProps) {
             spellcheck: false,
             required: true,
             maxLength: 3071,
+            ...(Object.keys(errors).length === 0 && { autofocus: true }),
           }}
         />
         <button type="submit">Send me the message</button>
@@ -74,6 +81,7 @@ export function WaitingPage({ id, next, jid, phrase, errors, unconfirmed }: Wait
             autocomplete: 'one-time-code',
             pattern: '[0-9 ]*',
             maxLength: 12,
+            ...(Object.keys(errors).length === 0 && { autofocus: true }),
             required: true,
           }}
         />
@@ -110,7 +118,10 @@ export function OverPage({ next }: { next: string }) {
   return (
     <>
       <h1>This sign-in is over</h1>
-      <p>It was refused, took longer than ten minutes, had too many wrong codes, or was begun in another browser.</p>
+      <p>
+        It was used (its link signs in the browser that opened it), or refused; it took longer than ten minutes, had too
+        many wrong codes, or was begun in another browser; or you began another one since.
+      </p>
       <p>
         <a class="button" href={signInPath(next)}>
           Begin anew

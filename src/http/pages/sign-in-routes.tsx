@@ -2,6 +2,7 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { PendingSignIn, SignIn } from '../../accounts/sign-in.js'
 import type { SignInRequests } from '../../accounts/sign-in-requests.js'
+import type { Apps } from '../../apps/apps.js'
 import type { Domains } from '../../presence/domains.js'
 import { readForm } from '../read-body.js'
 import type { Visitors } from '../visitors.js'
@@ -10,13 +11,17 @@ import { localPath, signInPath } from './local-path.js'
 import type { PageHandlers } from './page-handlers.js'
 import type { PageWriter } from './page-writer.js'
 import { seeOther } from './see-other.js'
+import { sentence } from './sentence.js'
 import { LinkPage, OverPage, SignInPage, WaitingPage } from './sign-in-pages.js'
+import { typedJid, withoutScheme } from './typed-jid.js'
 
 export interface SignInPagesParts {
   readonly visitors: Visitors
   readonly signIn: SignIn
   readonly signInRequests: SignInRequests
   readonly domains: Pick<Domains, 'address'>
+  readonly apps: Apps
+  readonly servedOnly: boolean
 }
 
 /** They may all stand in the pop-up that an app opened for its question. */
@@ -24,14 +29,25 @@ export function signInPages(
   router: Router,
   writer: PageWriter,
   handlers: PageHandlers,
-  { visitors, signIn, signInRequests, domains }: SignInPagesParts,
+  { visitors, signIn, signInRequests, domains, apps, servedOnly }: SignInPagesParts,
 ): void {
-  const ask = (ctx: Context, jid: string, errors: FieldErrors = {}, status = 200) =>
+  const ask = async (ctx: Context, jid: string, errors: FieldErrors = {}, status = 200) => {
+    const next = localPath(ctx.query.next)
+    const [, appid] = /^\/(app_[\w-]+)\/grant\?/.exec(next) ?? []
+    const app = appid === undefined ? null : await apps.find(appid)
     writer.write(
       ctx,
       { title: 'Sign in', visitor: null, status, popup: true },
-      <SignInPage next={localPath(ctx.query.next)} jid={jid} errors={errors} />,
+      <SignInPage
+        next={next}
+        jid={jid}
+        errors={errors}
+        // An unproven domain is nobody's yet.
+        asking={app?.active ? app.domain : null}
+        servedOnly={servedOnly}
+      />,
     )
+  }
   const over = (ctx: Context) =>
     writer.write(
       ctx,
@@ -41,24 +57,19 @@ export function signInPages(
 
   router.get('/sign-in', async (ctx) => {
     if (await visitors.visitor(ctx)) seeOther(ctx, localPath(ctx.query.next))
-    else ask(ctx, '')
+    else await ask(ctx, '')
   })
 
   router.post('/sign-in', async (ctx) => {
     visitors.checkOrigin(ctx)
     const { jid = '' } = await readForm(ctx)
-    const begun = await signInRequests.begin(jid, visitors.address(ctx))
+    const begun = await signInRequests.begin(withoutScheme(jid), visitors.address(ctx))
     switch (begun.kind) {
       case 'begun':
         visitors.beginSignIn(ctx, begun.secret)
         return seeOther(ctx, signInPath(localPath(ctx.query.next), begun.id))
       case 'malformed':
-        return ask(
-          ctx,
-          jid,
-          { jid: 'That is no XMPP address. It looks like an e-mail address: alice@example.org' },
-          400,
-        )
+        return ask(ctx, jid, { jid: sentence(faultOf(jid)) }, 400)
       case 'link-down':
         ctx.set('Retry-After', '30')
         return ask(ctx, jid, { jid: 'No message can be sent at present: the connection is down. Try again soon.' }, 503)
@@ -84,6 +95,10 @@ export function signInPages(
     const id = idOf(ctx)
     const secret = visitors.signInSecret(ctx)
     const pending = signIn.pending(id, secret)
+    if (pending && code !== undefined && !/^\d{6}$/.test(code.replace(/\s/g, ''))) {
+      const errors = { code: 'A code has six digits. This was counted as no try.' }
+      return wait(ctx, pending, { errors, status: 400 })
+    }
     const outcome = signIn.finish(id, secret, code ?? null)
     switch (outcome.kind) {
       case 'signed-in':
@@ -154,6 +169,11 @@ export function signInPages(
       seeOther(ctx, ctx.query.next === undefined ? '/' : localPath(ctx.query.next))
     }),
   )
+}
+
+function faultOf(jid: string): string {
+  const typed = typedJid(jid)
+  return 'fault' in typed ? typed.fault : ''
 }
 
 function idOf(ctx: Context): string {
