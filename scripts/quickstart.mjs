@@ -37,7 +37,7 @@ setInterval(() => {
 const password = randomBytes(12).toString('hex')
 const secret = randomBytes(24).toString('hex')
 const [c2sPort, componentPort, httpPort, opsPort] = await findPorts([0, 0, 8080, 9090])
-const url = `http://127.0.0.1:${httpPort}`
+const url = `http://localhost:${httpPort}`
 
 writeConfigs()
 await startProsody()
@@ -70,7 +70,7 @@ Up and running. Ask who is there:
   metrics   curl http://127.0.0.1:${opsPort}/metrics
 
   Your account      ${url}/account   (sign in as alice@${DOMAIN} or bob@${DOMAIN})
-  Your applications ${url}/myapps
+  Your apps         ${url}/myapps
 
   The code to sign in with comes by XMPP; what alice and bob are sent is shown here, too.
   Log in with an XMPP client at 127.0.0.1 port ${c2sPort} (no TLS), as alice@${DOMAIN} or bob@${DOMAIN}, password ${password}.
@@ -135,7 +135,7 @@ Include "${ROOT}prosody/privileged.cfg.lua"
     ops: { listen: `127.0.0.1:${opsPort}` },
     xmpp: { service: `xmpp://127.0.0.1:${componentPort}`, domain: COMPONENT, secret },
     domains: { [DOMAIN]: { publish: 'details' } },
-    // So that an application on this very machine can be proven, as 127.0.0.1:PORT.
+    // So that an app on this very machine can be proven, as 127.0.0.1:PORT.
     outbound: { allowPrivate: ['127.0.0.0/8', '::1/128'] },
     storage: { directory: `${DIRECTORY}/data` },
   }

@@ -9,7 +9,7 @@ export type AppId = string & { readonly [appId]: true }
 export type Scope = 'status' | 'details' | 'address'
 export const SCOPES: readonly Scope[] = ['status', 'details', 'address']
 
-/** A registered application. */
+/** A registered app. */
 export interface App {
   readonly appid: AppId
   /** A-labels, lower case; with `:port` only inside `outbound.allowPrivate`. */

@@ -59,6 +59,7 @@ function checkConfig(file: string, config: Config, findings: Findings): void {
     .map(({ written, publish }) => `${written} (publish: ${publish})`)
     .join(', ')
   findings.ok('config', `${file} serves ${published}`)
+  findings.ok('pages', `people sign in at ${config.http.publicUrl} only (http.publicUrl)`)
   if ((statSync(file).mode & 0o004) !== 0 && holdsSecret(file)) {
     findings.warn('config', `${file} holds the secret and anybody on this machine can read it: chmod o-r ${file}`)
   }

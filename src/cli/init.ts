@@ -131,6 +131,8 @@ function configText(xmpp: readonly string[], domains: readonly string[]): string
     '',
     'http:',
     '  port: 8080 # on 127.0.0.1',
+    '  # How browsers reach the gateway: people sign in there only. Without it that is http://localhost:8080.',
+    '  # publicUrl: "https://presence.example.org"',
     '',
     'xmpp:',
     ...xmpp,

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { createPublicKey } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import jsonwebtoken from 'jsonwebtoken'
 import type { Page } from 'playwright-core'
+import { Child } from '../support/child.js'
 import { until } from '../support/until.js'
 import { Web } from './web.js'
 
@@ -312,6 +315,46 @@ describe('A new developer and a new user, in Chromium', function () {
       const { stanza } = await web.letter('carol')
       await web.confirm('carol', stanza)
       await page.getByRole('heading', { name: 'Your account' }).waitFor()
+    })
+
+    it('runs what the page of the key prints, as it is, and is let in on the way and in a pop-up', async () => {
+      const hers = await (await web.browser()).newPage()
+      await hers.goto(`${web.url}/myapps`)
+      await web.signIn(hers, 'carol')
+      const printed = await web.activeApp(hers, 'Snippet')
+      await hers.getByRole('button', { name: 'Make a new key' }).click()
+      const code = (await hers.locator('#snippet-node').textContent()) ?? ''
+      web.app.stop()
+      // Where it finds jose.
+      const file = fileURLToPath(new URL('snippet.mjs', import.meta.url))
+      await writeFile(file, code)
+      let said = ''
+      const onLine = (line: string) => {
+        said += line
+      }
+      const server = new Child(process.execPath, [file], { missing: '', onLine })
+      try {
+        const letIn = (times: number) =>
+          until(() => said.match(/from now on: UID/g)?.length === times, 5_000, 'the uid')
+        await until(() => fetch(web.app.url).catch(() => null), 5_000, 'its server')
+        await hers.goto(web.app.url)
+        await hers.getByRole('link', { name: 'Let us see' }).click()
+        await hers.getByRole('button', { name: 'Allow' }).click()
+        await hers.getByText('Thank you.').waitFor()
+        await letIn(1)
+        await hers.getByRole('link', { name: 'Go on' }).click()
+        const [popup] = await Promise.all([hers.waitForEvent('popup'), hers.getByRole('button').click()])
+        await popup.getByRole('button', { name: 'Allow' }).click()
+        await hers.getByText('Thank you.').waitFor()
+        await letIn(2)
+        const elsewhere = web.consentUrl(printed).replace('%2Fback', '%2Fpresence')
+        await hers.goto(elsewhere)
+        await hers.getByRole('button', { name: 'Allow' }).click()
+        await until(() => said.includes('this browser did not ask for it'), 5_000, 'the refusal')
+      } finally {
+        await server.end()
+        await rm(file)
+      }
     })
   })
 

@@ -151,6 +151,7 @@ export class AppSite {
   /** At `/`: what its page leads to. */
   consentUrl = ''
   readonly #server: Server
+  #port = 0
 
   private constructor() {
     this.#server = createServer((request, response) => {
@@ -164,11 +165,12 @@ export class AppSite {
   static async start(): Promise<AppSite> {
     const site = new AppSite()
     await new Promise<void>((resolve) => site.#server.listen(0, '127.0.0.1', resolve))
+    site.#port = (site.#server.address() as AddressInfo).port
     return site
   }
 
   get domain(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return `127.0.0.1:${this.#port}`
   }
 
   get url(): string {

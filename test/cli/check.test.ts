@@ -194,6 +194,7 @@ describe('presence-gateway check', () => {
       assert.equal(result.code, 0, result.output)
       for (const [index, line] of [
         /^ok {3}config: .* serves localhost \(publish: details\)$/,
+        /^ok {3}pages: people sign in at http:\/\/localhost:8080 only \(http\.publicUrl\)$/,
         /^ok {3}storage: .* will be made by the first start$/,
         /^ok {3}http: 127.0.0.1 has a free port$/,
         /^ok {3}ops: 127.0.0.1 has a free port$/,
@@ -204,7 +205,7 @@ describe('presence-gateway check', () => {
       ].entries()) {
         assert.match(result.lines[index] ?? '', line)
       }
-      assert.equal(result.lines.length, 8)
+      assert.equal(result.lines.length, 9)
     })
 
     it('says that the secret is wrong', async () => {

@@ -34,6 +34,7 @@ describe('presence-gateway init', () => {
     assert.equal(config.xmpp.ejabberdApi, '')
     assert.deepEqual([...config.domains.keys()], ['localhost'])
     assert.equal(config.storage.directory, join(cwd, 'data'))
+    assert.match(await read(), /people sign in there only.*\n {2}# publicUrl: "https:/)
     assert.notEqual(parse(await read('other.yaml')).xmpp.secret, config.xmpp.secret)
   })
 

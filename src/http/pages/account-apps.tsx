@@ -11,9 +11,9 @@ export interface GrantedApp {
   readonly grant: Grant
 }
 
-/** The applications that she let see her. */
+/** The apps that she let see her. */
 export function AccountApps({ csrf, granted }: { csrf: string; granted: readonly GrantedApp[] }) {
-  if (granted.length === 0) return <p>None. When an application wants to see you, it asks you first.</p>
+  if (granted.length === 0) return <p>None. When an app wants to see you, it asks you first.</p>
   return (
     <ul class="items">
       {granted.map(({ app, grant }) => (

@@ -16,9 +16,9 @@ export function DeletePage({ csrf, user, errors }: DeletePageProps) {
         <li>
           Your presence is forgotten, and not listened to any more. Whoever asks hears that there is no such user.
         </li>
-        <li>Every application that you let in loses sight of you.</li>
+        <li>Every app that you let in loses sight of you.</li>
         <li>You are signed out everywhere; your tokens and your public link stop working.</li>
-        <li>You leave the applications that you look after; those with no other member are deleted.</li>
+        <li>You leave the apps that you look after; those with no other member are deleted.</li>
       </ul>
       <p>
         What stays is one number that cannot be turned back into your address. By it we know to leave you alone, until

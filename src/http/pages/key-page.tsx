@@ -1,4 +1,4 @@
-import { appSite } from './app-site.js'
+import { appSnippets } from './app-snippets.js'
 import { CopyButton, Secret } from './form.js'
 import { shownName } from './shown-name.js'
 
@@ -25,7 +25,7 @@ export function KeyPage({ app, secret, publicUrl, rotated }: KeyPageProps) {
           {rotated && ' The one before works for another hour.'}
         </p>
       </div>
-      <Secret id="key" label="Key" value={secret} lines={8} />
+      <Secret id="key" label="Key" value={secret} lines={13} />
       <p>
         <a class="button" href={`/myapps/${app.appid}`}>
           I have it
@@ -33,8 +33,8 @@ export function KeyPage({ app, secret, publicUrl, rotated }: KeyPageProps) {
       </p>
       <section>
         <h2>Ready to use</h2>
-        <p>The key opens the stream of the last one; this version does not serve it yet.</p>
-        {snippets(app, publicUrl).map(({ id, title, code }) => (
+        <p>This version has no streams yet; the key is for them. Users can be asked already:</p>
+        {appSnippets(app.appid, app.domain, publicUrl).map(({ id, title, code }) => (
           <Snippet key={id} id={id} title={title} code={code} />
         ))}
       </section>
@@ -53,35 +53,4 @@ function Snippet({ id, title, code }: { id: string; title: string; code: string 
       <CopyButton of={id} what={title} />
     </>
   )
-}
-
-function snippets({ appid, domain }: KeyPageProps['app'], publicUrl: string) {
-  const back = `${appSite(domain)}/presence`
-  return [
-    {
-      id: 'snippet-browser',
-      title: 'In your page: ask a user',
-      code: `const state = crypto.randomUUID() // keep it in her session: it comes back
-const consent = new URL('${publicUrl}/${appid}/grant')
-consent.search = new URLSearchParams({ redirect: '${back}', state, scope: 'status details' })
-location.href = consent // or open(consent, 'presence', 'popup,width=480,height=720')`,
-    },
-    {
-      id: 'snippet-node',
-      title: 'On your server, Node.js: who came back',
-      code: `import { createRemoteJWKSet, jwtVerify } from 'jose'
-
-const keys = createRemoteJWKSet(new URL('${publicUrl}/.well-known/jwks.json'))
-// query: of the request for ${back}
-const { payload } = await jwtVerify(query.presence_token, keys, { issuer: '${publicUrl}', audience: '${appid}' })
-if (payload.nonce !== state) throw new Error('not what we asked for')
-const uid = payload.sub // your name for this user from now on`,
-    },
-    {
-      id: 'snippet-curl',
-      title: 'On your server, curl: their presence, as it changes',
-      code: `curl --no-buffer --header "Authorization: Bearer $PRESENCE_KEY" \\
-  ${publicUrl}/${appid}/presence.json`,
-    },
-  ]
 }
