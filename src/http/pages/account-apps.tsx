@@ -4,6 +4,7 @@ import { AppIcon } from './app-icon.js'
 import { Form } from './form.js'
 import { Moment } from './moment.js'
 import { SCOPE_WORDS } from './scope-words.js'
+import { ShownDomain } from './shown-domain.js'
 import { shownName } from './shown-name.js'
 
 export interface GrantedApp {
@@ -34,7 +35,9 @@ function GrantItem({ csrf, app, grant }: GrantedApp & { csrf: string }) {
           <h3>
             <bdi>{name}</bdi> {grant.paused && <span class="tag bad">paused</span>}
           </h3>
-          <p>{app.domain}</p>
+          <p>
+            <ShownDomain domain={app.domain} />
+          </p>
           <p class="hint">
             Since <Moment at={grant.grantedAt} />
             {grant.paused ? '. It is told nothing until you resume it.' : ''}

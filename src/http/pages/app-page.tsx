@@ -4,6 +4,7 @@ import { AppIcon } from './app-icon.js'
 import { ActivateStep, AskStep, ProofStep } from './app-steps.js'
 import { CopyButton, type Done, ErrorSummary, Field, type FieldErrors, Form, Notice, Secret } from './form.js'
 import { StateTag } from './my-apps-page.js'
+import { ShownDomain } from './shown-domain.js'
 import { shownName } from './shown-name.js'
 
 export interface AppPageProps {
@@ -34,7 +35,7 @@ export function AppPage(props: AppPageProps) {
             <bdi>{name}</bdi>
           </h1>
           <p>
-            {app.domain} <StateTag app={app} />
+            <ShownDomain domain={app.domain} /> <StateTag app={app} />
           </p>
         </div>
       </div>

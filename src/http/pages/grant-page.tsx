@@ -3,6 +3,7 @@ import type { Grant } from '../../apps/grant.js'
 import { AppIcon } from './app-icon.js'
 import { Form } from './form.js'
 import { SCOPE_WORDS } from './scope-words.js'
+import { ShownDomain } from './shown-domain.js'
 import { shownName, shownText } from './shown-name.js'
 
 export interface GrantPageProps {
@@ -36,11 +37,11 @@ export function GrantPage({ csrf, user, action, app, host, scope, before }: Gran
       <div class="asker">
         <AppIcon appid={app.appid} name={name} hasIcon={app.hasIcon} />
         <div>
-          <p class="name">
-            <bdi>{name}</bdi>
-          </p>
           <p class="domain">
-            <strong>{app.domain}</strong> <span class="tag good">✓ proven domain</span>
+            <strong>
+              <ShownDomain domain={app.domain} />
+            </strong>{' '}
+            <span class="tag good">✓ proven domain</span>
           </p>
         </div>
       </div>

@@ -2,6 +2,7 @@ import type { App } from '../../apps/app.js'
 import { MAX_DESCRIPTION, MAX_NAME } from '../../apps/app-text.js'
 import { AppIcon } from './app-icon.js'
 import { type Done, ErrorSummary, Field, type FieldErrors, Form, Notice } from './form.js'
+import { ShownDomain } from './shown-domain.js'
 import { shownName } from './shown-name.js'
 
 export interface MyAppsPageProps {
@@ -77,7 +78,9 @@ function AppItem({ app }: { app: App }) {
               <bdi>{name}</bdi>
             </a>
           </h2>
-          <p>{app.domain}</p>
+          <p>
+            <ShownDomain domain={app.domain} />
+          </p>
         </div>
         <StateTag app={app} />
       </div>

@@ -1,6 +1,7 @@
 import { ErrorSummary, Field, type FieldErrors, Form } from './form.js'
 import { signInPath } from './local-path.js'
 import { Moment } from './moment.js'
+import { ShownDomain } from './shown-domain.js'
 
 export interface SignInPageProps {
   /** Where to go on to. */
@@ -20,8 +21,13 @@ export function SignInPage({ next, jid, errors, asking, servedOnly }: SignInPage
       <h1>Sign in</h1>
       <p>
         Enter your XMPP address{asking !== null && ', so that you can answer '}
-        {asking !== null && <strong>{asking}</strong>}. You get a message there to prove that it is yours; there are no
-        passwords here.{servedOnly && " Only users of this gateway's own XMPP domains get one."}
+        {asking !== null && (
+          <strong>
+            <ShownDomain domain={asking} />
+          </strong>
+        )}
+        . You get a message there to prove that it is yours; there are no passwords here.
+        {servedOnly && " Only users of this gateway's own XMPP domains get one."}
       </p>
       <Form action={signInPath(next)} csrf={null}>
         <Field
