@@ -297,6 +297,14 @@ describe('A new developer and a new user, in Chromium', function () {
         'her confirmation',
       )
       const plain = await web.activeApp(page, 'Plain')
+      await page.setViewportSize({ width: 360, height: 800 })
+      assert((await page.locator('button.copy').count()) > 2)
+      assert.equal(await page.locator('button.copy:visible').count(), 0)
+      web.app.proof = 'moved away'
+      await page.getByText('How to prove it').click()
+      await page.getByRole('button', { name: 'Verify again' }).click()
+      await page.getByRole('alert').getByText('It stays proven, but: http').waitFor()
+      assert.equal(await page.getByRole('button', { name: 'Verify again' }).isVisible(), true)
       await page.goto(web.consentUrl(plain))
       await page.getByRole('button', { name: 'Allow' }).click()
       await verify(new URL(page.url()), plain)

@@ -72,6 +72,13 @@ describe('Applications by API', function () {
     return { appid: app.appid as string, key: json.key as string, stream: json.stream as string }
   }
 
+  it('are refused in words, where a field is missing or its domain is none', async () => {
+    const refused = async (body: object) => (await ask('POST', '/api/apps', body)).json
+    assert.deepEqual(await refused({ name: 'X' }), { result: 'KO', errno: 101, error: 'domain: is missing' })
+    const { error } = await refused({ domain: 'app.example.org:3000', name: 'X', description: 'Y' })
+    assert.match(error, /^domain: "app.example.org:3000" must be a public host name without a port/)
+  })
+
   it('are registered, proven, activated, rotated, deactivated and deleted', async () => {
     site.files.set('/manifest.json', '{"name":"From the manifest"}')
     const app = await register({ name: undefined })
