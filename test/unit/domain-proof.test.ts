@@ -17,7 +17,8 @@ describe('The proof of a domain', () => {
       if (typeof answer === 'string') throw new OutboundError(answer)
       return answer
     }
-    return proofFault({ get, check: async () => {}, isAllowedPrivate: async () => false }, domain, KEY)
+    const outbound = { get, check: async () => {}, isAllowedPrivate: async () => false, within: () => outbound }
+    return proofFault(outbound, domain, KEY)
   }
 
   it('is asked for on port 80, which whoever has none hears', async () => {
