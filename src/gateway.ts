@@ -251,7 +251,6 @@ export class Gateway {
       view,
       link,
       clock,
-      log,
       forgotten,
       links,
       sources: xmppSide,

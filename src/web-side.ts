@@ -21,7 +21,6 @@ import { sessionRoutes } from './http/routes/sessions.js'
 import { signInRoutes } from './http/routes/sign-in.js'
 import { tokenRoutes } from './http/routes/tokens.js'
 import { Visitors } from './http/visitors.js'
-import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
 import type { Domains } from './presence/domains.js'
 import { type BareJid, domainOf, parseStanzaJid } from './presence/jid.js'
@@ -43,7 +42,6 @@ export interface WebSideParts {
   readonly view: PublicView
   readonly link: Link
   readonly clock: Clock
-  readonly log: Log
   readonly forgotten: Forgotten
   readonly links: PublicLinks
   readonly sources: AccountSources
@@ -125,7 +123,7 @@ export class WebSide {
       (router) => signInRoutes(router, { requests, signIn: this.#signIn, visitors, domains }),
       (router) => sessionRoutes(router, { sessions, visitors }),
       (router) => tokenRoutes(router, { tokens, visitors }),
-      (router) => appRoutes(router, { apps: this.apps, visitors, publicUrl }),
+      (router) => appRoutes(router, { apps: this.apps, visitors, publicUrl, domains }),
       (router) => appIconRoute(router, this.apps),
       (router) => jwksRoute(router, presenceTokens),
       (router) =>

@@ -6,9 +6,17 @@ import type { PersonalToken, PersonalTokenStore } from './personal-token.js'
 
 /** Of one user; more are refused. */
 export const MOST_TOKENS = 50
+// Of anything that can be seen.
+const NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u
 // 96 bits name it, 256 more are the secret.
 const ID_BYTES = 12
 const SECRET_BYTES = 32
+
+/** What a token is to be called; null: it is not 1 to 100 characters that can be seen. */
+export function readTokenName(text: string): string | null {
+  const name = text.trim()
+  return NAME.test(name) ? name : null
+}
 
 /** Tokens that users make for their scripts. */
 export class PersonalTokens {

@@ -4,9 +4,12 @@ export type AppFaultKind = 'bad-field' | 'wrong-state' | 'too-many' | 'too-often
 export class AppFault extends Error {
   override readonly name = 'AppFault'
   readonly kind: AppFaultKind
+  /** When asking again may help; null: that is not a matter of time. */
+  readonly retryAfterMs: number | null
 
-  constructor(kind: AppFaultKind, message: string) {
+  constructor(kind: AppFaultKind, message: string, retryAfterMs: number | null = null) {
     super(message)
     this.kind = kind
+    this.retryAfterMs = retryAfterMs
   }
 }

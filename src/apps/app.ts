@@ -65,8 +65,7 @@ export interface AppStore {
 }
 
 export interface AppIcon {
-  /** A media type of those in ICON_TYPES. */
+  /** Of a bitmap, as its first bytes say. */
   readonly type: string
   readonly image: Buffer
 }
-export const ICON_TYPES: readonly string[] = ['image/png', 'image/jpeg', 'image/webp', 'image/gif']

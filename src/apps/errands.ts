@@ -1,4 +1,4 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import type { BareJid } from '../presence/jid.js'
 import { AppFault } from './app-fault.js'
 import type { Outbound } from './outbound.js'
@@ -24,11 +24,12 @@ export class Errands {
   /** `errand` may call by what it gets, one call after the other. Throws AppFault. */
   async run<T>(user: BareJid, errand: (outbound: Outbound) => Promise<T>): Promise<T> {
     const others = this.#underWay.get(user) ?? 0
-    if (others >= MOST_AT_ONCE) throw new AppFault('too-often', `at most ${MOST_AT_ONCE} at once`)
+    if (others >= MOST_AT_ONCE) throw new AppFault('too-often', `at most ${MOST_AT_ONCE} at once`, MOST_MS)
     this.#underWay.set(user, others + 1)
     try {
-      await this.#limiter.consume(user).catch(() => {
-        throw new AppFault('too-often', `at most ${LIMIT.points} times in ${LIMIT.duration / 60} minutes`)
+      await this.#limiter.consume(user).catch(({ msBeforeNext }: RateLimiterRes) => {
+        const limit = `at most ${LIMIT.points} times in ${LIMIT.duration / 60} minutes`
+        throw new AppFault('too-often', limit, msBeforeNext)
       })
       return await errand(this.#outbound.within(MOST_MS))
     } finally {

@@ -60,6 +60,9 @@ export function createApplication({ view, clock, batchLimit, turns, routes, page
       // Nobody expected it, so it belongs in the log. What is wrong with the storage, the storage says there itself.
       if (fault.status === 500) failed(error)
       ctx.status = fault.status
+      if (error instanceof AppFault && error.retryAfterMs !== null) {
+        ctx.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)))
+      }
       ctx.vary('Accept')
       if (ctx.accepts('json', 'html') === 'html') await pages.fault(ctx, fault)
       else ctx.body = faultBody(fault.errno, fault.message)

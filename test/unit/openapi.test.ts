@@ -40,7 +40,7 @@ describe('docs/openapi.yaml', () => {
     signInRoutes(router, { requests: none, signIn: none, visitors: none, domains: none })
     sessionRoutes(router, { sessions: none, visitors: none })
     tokenRoutes(router, { tokens: none, visitors: none })
-    appRoutes(router, { apps: none, visitors: none, publicUrl: '' })
+    appRoutes(router, { apps: none, visitors: none, publicUrl: '', domains: none })
     appIconRoute(router, none)
     meRoutes(router, { accounts: none, grants: none, visitors: none, domains: none, clock: none, publicUrl: '' })
     jwksRoute(router, none)

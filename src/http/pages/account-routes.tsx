@@ -1,6 +1,6 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
-import type { PersonalTokens } from '../../accounts/personal-tokens.js'
+import { type PersonalTokens, readTokenName } from '../../accounts/personal-tokens.js'
 import type { Sessions } from '../../accounts/sessions.js'
 import type { Accounts } from '../../apps/accounts.js'
 import type { Grants } from '../../apps/grants.js'
@@ -32,8 +32,6 @@ export interface AccountPagesParts {
   readonly sessions: Sessions
   readonly tokens: PersonalTokens
 }
-
-const MOST_NAME = 100
 
 /** What may stand in `?done=`, and what it says. */
 const DONE: Readonly<Record<string, Done>> = {
@@ -140,9 +138,9 @@ export function accountPages(
   router.post(
     '/account/tokens',
     form(async (ctx, visitor, fields) => {
-      const name = (fields.name ?? '').trim()
-      if (name === '' || name.length > MOST_NAME) {
-        return show(ctx, visitor, { name: `Give the token a name of at most ${MOST_NAME} characters.` })
+      const name = readTokenName(fields.name ?? '')
+      if (name === null) {
+        return show(ctx, visitor, { name: 'Give the token a name of at most 100 characters that can be seen.' })
       }
       const made = await tokens.create(visitor.user, name)
       if (!made) return show(ctx, visitor, { name: 'You have as many tokens as you may. Remove one first.' })

@@ -3,6 +3,7 @@ import type { Context, Next } from 'koa'
 import * as z from 'zod'
 import type { App } from '../../apps/app.js'
 import type { Apps } from '../../apps/apps.js'
+import type { Domains } from '../../presence/domains.js'
 import { type BareJid, parseUserInput } from '../../presence/jid.js'
 import { HttpFault } from '../fault.js'
 import { readAs } from '../read-body.js'
@@ -12,6 +13,7 @@ export interface AppRouteParts {
   readonly apps: Apps
   readonly visitors: Pick<Visitors, 'apiUser' | 'sent'>
   readonly publicUrl: string
+  readonly domains: Domains
 }
 
 const MOST_BYTES = 64 * 1024
@@ -31,7 +33,10 @@ const MEMBER = z.strictObject({ jid: z.string() })
 const WEBHOOK = z.strictObject({ url: z.string() })
 
 /** What members do with their apps; somebody else's app answers like none. */
-export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRouteParts): void {
+export function appRoutes(router: Router, { apps, visitors, publicUrl, domains }: AppRouteParts): void {
+  /** As their own servers write them. */
+  const addresses = (members: readonly BareJid[]) => members.map((member) => domains.address(member))
+
   async function signedIn(ctx: Context, next: Next): Promise<void> {
     ctx.state.user = await visitors.apiUser(ctx)
     await next()
@@ -44,7 +49,8 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
   }
 
   function printed(app: App) {
-    const { appid, domain, name, description, scope, hosts, members, active, webhook } = app
+    const { appid, domain, name, description, scope, hosts, active, webhook } = app
+    const members = addresses(app.members)
     const proof = apps.proof(app)
     const times = { verifiedAt: rfc3339(app.verifiedAt), createdAt: rfc3339(app.createdAt) }
     return { appid, proof, name, domain, description, scope, hosts, members, active, ...times, webhook }
@@ -94,14 +100,14 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl }: AppRout
   })
 
   router.get('/api/apps/:appid/members', signedIn, async (ctx) => {
-    ctx.body = { members: (await appOf(ctx)).members }
+    ctx.body = { members: addresses((await appOf(ctx)).members) }
   })
 
   router.post('/api/apps/:appid/members', signedIn, async (ctx) => {
     const app = await appOf(ctx)
     const { jid } = await visitors.sent(ctx, readAs(MEMBER, ctx, MOST_BYTES))
     const { members } = await apps.addMember(app, ctx.state.user, memberOf(jid))
-    ctx.body = { members }
+    ctx.body = { members: addresses(members) }
   })
 
   router.delete('/api/apps/:appid/members/:jid', signedIn, async (ctx) => {

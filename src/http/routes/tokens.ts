@@ -1,6 +1,6 @@
 import type Router from '@koa/router'
 import type { PersonalToken } from '../../accounts/personal-token.js'
-import { MOST_TOKENS, type PersonalTokens } from '../../accounts/personal-tokens.js'
+import { MOST_TOKENS, type PersonalTokens, readTokenName } from '../../accounts/personal-tokens.js'
 import { HttpFault } from '../fault.js'
 import { readJson } from '../read-body.js'
 import type { Visitors } from '../visitors.js'
@@ -11,8 +11,6 @@ export interface TokenRouteParts {
 }
 
 const MOST_BYTES = 4096
-// 1 to 100 of anything that can be seen.
-const NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u
 
 /** The tokens of a user's scripts. */
 export function tokenRoutes(router: Router, { tokens, visitors }: TokenRouteParts): void {
@@ -25,10 +23,10 @@ export function tokenRoutes(router: Router, { tokens, visitors }: TokenRoutePart
     const find = () => visitors.apiVisitor(ctx)
     const { user } = await find()
     const sent = await visitors.sent(ctx, readJson(ctx, MOST_BYTES), find)
-    const name = (sent as { name?: unknown } | null)?.name
-    const trimmed = typeof name === 'string' ? name.trim() : ''
-    if (!NAME.test(trimmed)) throw new HttpFault(400, 101, 'name: must be a text of 1 to 100 characters')
-    const made = await tokens.create(user, trimmed)
+    const said = (sent as { name?: unknown } | null)?.name
+    const name = typeof said === 'string' ? readTokenName(said) : null
+    if (name === null) throw new HttpFault(400, 101, 'name: must be a text of 1 to 100 characters')
+    const made = await tokens.create(user, name)
     if (!made) throw new HttpFault(413, 104, `at most ${MOST_TOKENS} tokens: remove one first`)
     ctx.body = { ...shown(made), token: made.token }
   })
