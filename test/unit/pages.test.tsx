@@ -184,6 +184,8 @@ describe('The headers of a page', () => {
     const { headers } = written({ popup: true, formOrigin: 'https://app.example.org' })
     assert.equal(headers['Cross-Origin-Opener-Policy'], undefined)
     assert.match(headers['Content-Security-Policy'] ?? '', /form-action 'self' https:\/\/app\.example\.org;/)
+    const { headers: local } = written({ formOrigin: 'http://[::1]:3000' })
+    assert.match(local['Content-Security-Policy'] ?? '', /form-action 'self' http:;/)
   })
 
   it('stand before a whole document, which names its language', () => {

@@ -56,8 +56,13 @@ export class PageWriter {
   }
 }
 
+/** CSP has no word for an IPv6 address, which only a private app has: its scheme alone, then. */
+function cspSource(origin: string): string {
+  return origin.includes('[') ? new URL(origin).protocol : origin
+}
+
 function securityHeaders(formOrigin: string | undefined): Record<string, string> {
-  const formAction = ["'self'", ...(formOrigin === undefined ? [] : [formOrigin])].join(' ')
+  const formAction = ["'self'", ...(formOrigin === undefined ? [] : [cspSource(formOrigin)])].join(' ')
   return {
     'Content-Security-Policy': `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`,
     'X-Frame-Options': 'DENY',
