@@ -23,6 +23,8 @@ export interface RosterItem {
   groups: string[]
 }
 
+const LOGIN_MS = 10_000
+
 /** One logged-in resource. It sends nothing on its own but answers to pings. */
 export class XmppUser {
   /** The bare JID. */
@@ -61,8 +63,11 @@ export class XmppUser {
     if (!reconnect) xmpp.reconnect.stop()
     const user = new XmppUser(jid, resource, xmpp)
     try {
-      // The library waits for ever where a server accepts and never answers.
-      await within(10_000, () => `${jid} to log in`, xmpp.start())
+      // The library gives up after two seconds, which a server that has just started may need, or never, by what does not come.
+      const { timeout } = xmpp
+      xmpp.timeout = LOGIN_MS
+      await within(LOGIN_MS, () => `${jid} to log in`, xmpp.start())
+      xmpp.timeout = timeout
     } catch (error) {
       user.dieSilently()
       throw error
