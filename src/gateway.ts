@@ -251,6 +251,7 @@ export class Gateway {
       view,
       link,
       clock,
+      log,
       forgotten,
       links,
       sources: xmppSide,

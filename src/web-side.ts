@@ -21,6 +21,7 @@ import { sessionRoutes } from './http/routes/sessions.js'
 import { signInRoutes } from './http/routes/sign-in.js'
 import { tokenRoutes } from './http/routes/tokens.js'
 import { Visitors } from './http/visitors.js'
+import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
 import type { Domains } from './presence/domains.js'
 import { type BareJid, domainOf, parseStanzaJid } from './presence/jid.js'
@@ -42,6 +43,7 @@ export interface WebSideParts {
   readonly view: PublicView
   readonly link: Link
   readonly clock: Clock
+  readonly log: Log
   readonly forgotten: Forgotten
   readonly links: PublicLinks
   readonly sources: AccountSources
@@ -61,7 +63,7 @@ export class WebSide {
   readonly #signIn: SignIn
 
   constructor(parts: WebSideParts) {
-    const { config, storage, board, domains, contacts, publications, link, clock, random } = parts
+    const { config, storage, board, domains, contacts, publications, link, clock, log, random } = parts
     const { forgotten, links, sources, view } = parts
     const { publicUrl, trustProxy } = config.http
 
@@ -81,7 +83,9 @@ export class WebSide {
     const sessions = new Sessions(storage.sessions, clock, random, (user) => this.accounts.signedIn(user))
     const tokens = new PersonalTokens(storage.personalTokens, clock, random, forgotten)
     const secret = storage.secret('csrf', random)
-    const visitors = new Visitors(sessions, tokens, { publicUrl, trustProxy, secret })
+    const distrusted = (proxy: string) =>
+      log.warn({ proxy }, 'http.trustProxy does not name this proxy: everybody behind it counts as one address')
+    const visitors = new Visitors(sessions, tokens, { publicUrl, trustProxy, distrusted, secret })
 
     // Applications
     this.#outbound = new OutboundClient(config.outbound.allowPrivate, clock)

@@ -23,6 +23,8 @@ export interface VisitorsOptions {
   readonly publicUrl: string
   /** CIDRs */
   readonly trustProxy: readonly string[]
+  /** Told once of a proxy that is not among them. */
+  readonly distrusted?: (proxy: string) => void
   /** Of the database: what forms hold is good across restarts. */
   readonly secret: Buffer
 }
@@ -47,13 +49,17 @@ export class Visitors {
   readonly #session: Cookie
   readonly #signIn: Cookie
 
-  constructor(sessions: Sessions, tokens: PersonalTokens, { publicUrl, trustProxy, secret }: VisitorsOptions) {
+  constructor(
+    sessions: Sessions,
+    tokens: PersonalTokens,
+    { publicUrl, trustProxy, distrusted, secret }: VisitorsOptions,
+  ) {
     this.#sessions = sessions
     this.#tokens = tokens
     this.#publicUrl = publicUrl
     this.#origin = new URL(publicUrl).origin
     this.#secret = secret
-    this.#addressOf = clientAddress(trustProxy)
+    this.#addressOf = clientAddress(trustProxy, distrusted)
     this.#session = new Cookie('session', publicUrl)
     this.#signIn = new Cookie('sign-in', publicUrl)
   }

@@ -30,6 +30,22 @@ describe('A client’s address', () => {
     it(`is ${what}`, () => assert.equal(addressOf(trusted, remote, forwarded), address))
   }
 
+  it('is said once to be that of a proxy of ours which is not trusted, and never by whom the internet brings', () => {
+    const told: string[] = []
+    const address = clientAddress(['10.0.0.0/8'], (proxy) => told.push(proxy))
+    for (const [remoteAddress, forwarded] of [
+      ['8.8.8.8', '192.0.2.1'],
+      ['10.1.2.3', 'nobody'],
+      ['127.0.0.1', undefined],
+      ['127.0.0.1', '192.0.2.1'],
+      ['127.0.0.1', '192.0.2.1'],
+    ]) {
+      const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
+      address({ headers, socket: { remoteAddress } } as unknown as IncomingMessage)
+    }
+    assert.deepEqual(told, ['127.0.0.1'])
+  })
+
   it('is an address, whatever is forwarded', () => {
     const part = fc.oneof(fc.ipV4(), fc.ipV6(), fc.string(), fc.constantFrom('', ' ', '10.0.0.1', '::', 'fe80::1%x'))
     fc.assert(
