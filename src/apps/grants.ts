@@ -178,16 +178,20 @@ export class Grants {
     for (const before of grants) this.#tell({ before, after: null })
   }
 
-  #edit(user: BareJid, appid: AppId, edit: (before: Grant | null) => Promise<Grant | null>): Promise<Grant | null> {
+  #edit(
+    user: BareJid,
+    appid: AppId,
+    edit: (before: Grant | null) => Promise<Omit<Grant, 'changedIn'> | null>,
+  ): Promise<Grant | null> {
     const { store, forgotten } = this.#parts
     return this.#inTurn(async () => {
       const before = await store.find(user, appid)
       const after = await edit(before)
       // Nothing may come between this and saving: who deletes her account in another tab gets nothing after it.
       if (!after || forgotten.has(user)) return null
-      await store.save(after)
-      this.#tell({ before, after })
-      return after
+      const saved = await store.save(after)
+      this.#tell({ before, after: saved })
+      return saved
     })
   }
 

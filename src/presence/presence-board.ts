@@ -3,7 +3,14 @@ import { detached } from './detached.js'
 import { DomainUsers } from './domain-users.js'
 import { BEFORE_ALL, Eras, type Mark } from './eras.js'
 import { type BareJid, domainOf } from './jid.js'
-import type { AvailableShow, Freshness, ResourcePresence, Show, UserPresence } from './presence.js'
+import {
+  type AvailableShow,
+  type Freshness,
+  isAvailable,
+  type ResourcePresence,
+  type Show,
+  type UserPresence,
+} from './presence.js'
 import type { StoredPresence } from './presence-store.js'
 import { electWinner, findResource, type Resource, updateResource, withinLimit, withoutResource } from './resource.js'
 import { type Look, lookOf, NO_TIME, newUser, storedPresence, timeOf, type User } from './user.js'
@@ -20,6 +27,7 @@ export interface PresenceChange {
   readonly domain: string
   readonly before: Show
   readonly after: Show
+  readonly was: Look
 }
 
 const SWEEP_SLICE = 2000
@@ -157,7 +165,7 @@ export class PresenceBoard {
   put(jid: BareJid, name: string, said: ResourcePresence): void {
     const user = this.#ensure(jid)
     if (!user) return
-    const before = lookOf(user.shown)
+    const before = lookOf(user)
     const now = this.#clock.now()
     const saidAt = Math.min(said.stampedAt ?? now, now)
     const priority = Math.trunc(Math.max(-128, Math.min(127, said.priority)))
@@ -211,7 +219,7 @@ export class PresenceBoard {
     // That all of her is gone says nothing of somebody whom nobody knows.
     const user = name === null ? this.#find(jid) : this.#ensure(jid)
     if (!user) return
-    const before = lookOf(user.shown)
+    const before = lookOf(user)
     const wasOffline = user.resources === null
     user.resources = name === null ? null : withoutResource(user.resources, name)
     this.#cover(user)
@@ -219,7 +227,7 @@ export class PresenceBoard {
     // She came and went unseen, or was never seen before. A bare "unavailable" without a stamp only says that she is not there,
     // not since when.
     const unseen = at !== null ? at > before.since : before.since === NO_TIME && name !== null
-    if (wasOffline && !unseen) return
+    if (wasOffline && !unseen) return this.#compare(user, before)
     const now = this.#clock.now()
     this.#part(user, text && detached(text), Math.min(at ?? now, now), before)
   }
@@ -250,7 +258,9 @@ export class PresenceBoard {
 
   /** She exists, though nobody has seen her yet. */
   expect(jid: BareJid): void {
-    this.#ensure(jid)
+    if (this.#find(jid)) return
+    const user = this.#ensure(jid)
+    if (user) this.#compare(user, lookOf(undefined))
   }
 
   /** She exists, and nobody listened to her until now: what was proven of her domain was not proven of her. */
@@ -265,7 +275,7 @@ export class PresenceBoard {
     this.#counts[user.shown.show]--
     user.domain.users.delete(jid)
     user.domain.unproven.delete(jid)
-    this.#tell(user, user.shown.show, 'unknown')
+    this.#tell(user, lookOf(user), 'unknown')
   }
 
   /** Everybody offline since before `time` (ms since 1970). Users of whom no time is known are not among them. */
@@ -285,8 +295,8 @@ export class PresenceBoard {
     if (!domain || !user) return null
     const freshness = domain.freshnessOf(user)
     if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
-    const { show, text, since } = lookOf(user.shown)
-    return { show, text, since: timeOf(since), freshness }
+    const { show, text, shownSince, idleSince } = user.shown
+    return { show, text, since: timeOf(idleSince ?? shownSince), freshness }
   }
 
   /** Names of her resources that were not heard since the mark. */
@@ -318,14 +328,15 @@ export class PresenceBoard {
   }
 
   #settle(user: User, since: Mark): void {
-    const before = lookOf(user.shown)
+    const before = lookOf(user)
     for (let r = user.resources; r; r = r.next)
       if (r.heard < since) user.resources = withoutResource(user.resources, r.name)
     user.covered = this.#mark
     const { unproven } = user.domain
     if (unproven.size > 0 && (unproven.get(user.jid) ?? since) <= since) unproven.delete(user.jid)
     if (user.resources) this.#elect(user, user.resources, before)
-    else if (before.show !== 'offline') this.#part(user, null, this.#clock.now(), before)
+    else if (isAvailable(before.show)) this.#part(user, null, this.#clock.now(), before)
+    else this.#compare(user, before)
   }
 
   /** After something was heard of her: covered, if nothing older than this link is left. */
@@ -351,15 +362,16 @@ export class PresenceBoard {
   }
 
   #compare(user: User, before: Look): void {
-    const { show, text, since } = lookOf(user.shown)
+    const { show, text, since } = lookOf(user)
     if (before.show === show && before.text === text && before.since === since) return
-    this.#counts[before.show]--
+    // Of whom nothing is known counts as offline.
+    this.#counts[before.show === 'unknown' ? 'offline' : before.show]--
     this.#counts[show]++
-    this.#tell(user, before.show, show)
+    this.#tell(user, before, show)
   }
 
-  #tell(user: User, before: Show, after: Show): void {
-    const change = { user: user.jid, domain: user.domain.name, before, after }
+  #tell(user: User, was: Look, after: Show): void {
+    const change = { user: user.jid, domain: user.domain.name, before: was.show, after, was }
     for (const listener of this.#listeners) listener(change)
   }
 
@@ -390,6 +402,9 @@ export class PresenceBoard {
     const own = detached(jid)
     const user = newUser(own, this.#domain(domainOf(own)))
     user.domain.users.set(own, user)
+    // What was proven of all of them was proven of her.
+    const { eras, covered } = user.domain
+    if (eras.isPresent(covered)) user.covered = covered
     this.#counts.offline++
     return user
   }

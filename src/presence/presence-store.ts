@@ -21,19 +21,47 @@ export interface StoredChange {
   readonly presence: StoredPresence
 }
 
+/** A presence as it stands in the log. */
+export interface LoggedPresence extends StoredPresence {
+  /** The show that the log had of her before. */
+  readonly was: Show
+}
+
+/** A batch that is kept, folded or not. */
+export interface KeptBatch {
+  readonly number: number
+  /** When it was appended, ms since 1970; 0: not known. */
+  readonly at: number
+  /** So many presences. */
+  readonly size: number
+}
+
+/** No batch has more, so that a number and a place in the batch are one number. */
+export const MOST_IN_BATCH = 2000
+
+/** The log of changes, as it is written: each batch is the next one after all that anybody has appended. */
 export interface PresenceStore {
   /** Everything, older before newer: of several of one user the last counts. */
   changes(): Promise<Iterable<StoredChange>>
   /**
-   * Appends a batch, at most one presence of each user: all of it or nothing. Returns its number. Once resolved it survives
-   * the end of this process, however sudden; after a power cut the newest seconds may be missing, never half of a batch.
+   * Appends a batch, at most one presence of each user and at most MOST_IN_BATCH: all of it or nothing. Returns its number. Once
+   * resolved it survives the end of this process, however sudden; after a power cut the newest seconds may be missing, never half
+   * of a batch.
    */
-  append(presences: readonly StoredPresence[]): Promise<number>
+  append(presences: readonly LoggedPresence[], at: number): Promise<number>
   /**
-   * Folds all batches up to that number: of those in `living` it keeps one presence a user, where `isLast` says that she
-   * has none in a later batch; the others are dropped whole. As durable as a batch, and all or nothing like one.
+   * Folds all batches up to that number: of those in `living` one presence a user is kept for `changes`, where `isLast` says
+   * that she has none in a later batch. Without effect on what readers of the log find. As durable as a batch, and all or
+   * nothing like one.
    */
   fold(upTo: number, living: readonly number[], isLast: (user: BareJid, batch: number) => boolean): Promise<void>
+  /** Those that readers of the log find. */
+  kept(): Promise<readonly KeptBatch[]>
+  /**
+   * Readers of the log find nothing any more up to that number; what became of grants, only where it was before `grantsBefore`
+   * (ms since 1970), too. As durable as a batch.
+   */
+  prune(upTo: number, grantsBefore: number): Promise<void>
   /** When the presences were last known to be so, ms since 1970; null: never. */
   knownUntil(): Promise<number | null>
   /** As durable as a batch. */

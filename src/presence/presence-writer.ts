@@ -1,12 +1,12 @@
 import type { Clock, Timer } from './clock.js'
 import { type BareJid, domainOf } from './jid.js'
 import type { PresenceBoard } from './presence-board.js'
-import type { PresenceStore } from './presence-store.js'
-import { storedPresence, type User } from './user.js'
+import { type LoggedPresence, MOST_IN_BATCH, type PresenceStore } from './presence-store.js'
+import { Retention, type RetentionLimits } from './retention.js'
+import { type Look, lookOf, storedPresence, type User } from './user.js'
 
 // One batch a tick: what one tick collects is lost by a kill in it.
 const TICK_MS = 5
-const USERS_PER_BATCH = 2000
 // So many presences are kept as they came. More cost disk, and time at the next start; with fewer, who changes again soon
 // was folded in vain.
 const MIN_KEPT = 10_000
@@ -15,6 +15,10 @@ const KEPT_PER_USER = 2
 const MAX_BATCHES = 20_000
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 10_000
+const PRUNE_EVERY_MS = 1000
+// What became of grants is little, and who was away for a week must still learn who took hers back.
+const GRANTS_KEPT_MS = 7 * 86_400_000
+const DEFAULT_LIMITS: RetentionLimits = { ms: 3_600_000, rows: 1_000_000 }
 
 interface Batch {
   readonly count: number
@@ -22,15 +26,27 @@ interface Batch {
   living: number
 }
 
+/** Presences that were appended to the log together. */
+export interface AppendedPresences {
+  readonly number: number
+  readonly at: number
+  readonly presences: readonly LoggedPresence[]
+}
+
 /**
- * Stores each changed user's presence, behind the board. Waiting: at most every user once, by name only. What is stored
- * is a log in batches, which it keeps from growing without end.
+ * Stores each changed user's presence, behind the board. Waiting: at most every user once. What is stored is a log in batches,
+ * which it keeps from growing without end.
  */
 export class PresenceWriter {
   readonly #board: PresenceBoard
   readonly #store: PresenceStore
   readonly #clock: Clock
-  #waiting = new Set<BareJid>()
+  readonly #retention: Retention
+  readonly #listeners = new Set<(batch: AppendedPresences) => void>()
+  /** Who changed, and what the log still has of her. */
+  readonly #waiting = new Map<BareJid, Look>()
+  /** Of those that are being appended. */
+  #appending: ReadonlyMap<BareJid, Look> = new Map()
   /** Not folded yet, the oldest first. */
   readonly #batches = new Map<number, Batch>()
   /** Presences in all of them. */
@@ -40,11 +56,24 @@ export class PresenceWriter {
   #writing: Promise<void> = Promise.resolve()
   #unlisten: () => void = () => {}
   #stopped = false
+  #prunedAt = Number.NEGATIVE_INFINITY
 
-  constructor(board: PresenceBoard, store: PresenceStore, clock: Clock) {
+  constructor(board: PresenceBoard, store: PresenceStore, clock: Clock, limits: RetentionLimits = DEFAULT_LIMITS) {
     this.#board = board
     this.#store = store
     this.#clock = clock
+    this.#retention = new Retention(limits)
+  }
+
+  /** Called after each batch is stored, in order, until the returned function is called. Must not throw. */
+  onAppend(listener: (batch: AppendedPresences) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** What the log has of her: all that was appended, and nothing that was not. */
+  logged(user: BareJid): Look {
+    return this.#appending.get(user) ?? this.#waiting.get(user) ?? lookOf(this.#board.user(user))
   }
 
   /** From the first failure until all is stored again; everything unsaved is kept and tried again. */
@@ -63,20 +92,21 @@ export class PresenceWriter {
       if (isServed(domainOf(presence.user))) this.#board.load(presence)
       if (batch > 0) this.#log(batch, [this.#board.user(presence.user)])
     }
+    for (const batch of await this.#store.kept()) this.#retention.note(batch)
   }
 
   start(): void {
-    this.#unlisten = this.#board.onChange(({ user, after }) => {
+    this.#unlisten = this.#board.onChange(({ user, after, was }) => {
       // What was stored of her is gone, and she is not to be named either.
       if (after === 'unknown' && this.#board.refuses(user)) return void this.#waiting.delete(user)
-      this.#waiting.add(user)
+      if (!this.#waiting.has(user)) this.#waiting.set(user, was)
       this.#timer ??= this.#later(TICK_MS)
     })
   }
 
   /** Stores what waits now; rejects if that fails. */
   async flush(): Promise<void> {
-    for (let left = this.#waiting.size; left > 0; left -= USERS_PER_BATCH) {
+    for (let left = this.#waiting.size; left > 0; left -= MOST_IN_BATCH) {
       await this.#writeNext()
       await new Promise<void>((resolve) => this.#clock.after(0, resolve))
     }
@@ -117,25 +147,35 @@ export class PresenceWriter {
   }
 
   async #write(): Promise<void> {
-    const jids: BareJid[] = []
-    for (const jid of this.#waiting) {
-      jids.push(jid)
-      if (jids.length === USERS_PER_BATCH) break
+    const users = new Map<BareJid, Look>()
+    for (const [jid, logged] of this.#waiting) {
+      users.set(jid, logged)
+      if (users.size === MOST_IN_BATCH) break
     }
-    if (jids.length > 0) await this.#append(jids)
+    if (users.size > 0) await this.#append(users)
     await this.#fold()
+    await this.#prune()
   }
 
-  async #append(jids: readonly BareJid[]): Promise<void> {
+  async #append(changed: ReadonlyMap<BareJid, Look>): Promise<void> {
+    const jids = [...changed.keys()]
     const users = jids.map((jid) => this.#board.user(jid))
-    const presences = users.map((user, i) => storedPresence(jids[i] as BareJid, user))
+    const presences = [...changed].map(([jid, { show }], i) => ({ ...storedPresence(jid, users[i]), was: show }))
     for (const jid of jids) this.#waiting.delete(jid)
+    this.#appending = changed
+    const at = this.#clock.now()
+    let number: number
     try {
-      this.#log(await this.#store.append(presences), users)
+      number = await this.#store.append(presences, at)
     } catch (error) {
-      for (const jid of jids) if (!this.#board.refuses(jid)) this.#waiting.add(jid)
+      for (const [jid, logged] of changed) if (!this.#board.refuses(jid)) this.#waiting.set(jid, logged)
       throw error
+    } finally {
+      this.#appending = new Map()
     }
+    this.#log(number, users)
+    this.#retention.note({ number, at, size: users.length })
+    for (const listener of this.#listeners) listener({ number, at, presences })
   }
 
   /** Who was forgotten is undefined. */
@@ -161,7 +201,7 @@ export class PresenceWriter {
     const living: number[] = []
     for (const [number, batch] of this.#batches) {
       const isKept = logged - batch.count < keep && batches <= MAX_BATCHES
-      if (isKept || folded >= USERS_PER_BATCH) break
+      if (isKept || folded >= MOST_IN_BATCH) break
       upTo = number
       logged -= batch.count
       batches--
@@ -176,5 +216,13 @@ export class PresenceWriter {
       this.#batches.delete(number)
       this.#logged -= count
     }
+  }
+
+  async #prune(): Promise<void> {
+    if (this.#clock.steady() - this.#prunedAt < PRUNE_EVERY_MS) return
+    this.#prunedAt = this.#clock.steady()
+    const now = this.#clock.now()
+    const upTo = this.#retention.expired(now)
+    if (upTo !== null) await this.#store.prune(upTo, now - GRANTS_KEPT_MS)
   }
 }

@@ -1,7 +1,7 @@
 import type { DomainUsers } from './domain-users.js'
 import { type Mark, NEVER } from './eras.js'
 import type { BareJid } from './jid.js'
-import type { AvailableShow } from './presence.js'
+import type { Show } from './presence.js'
 import type { StoredPresence } from './presence-store.js'
 import type { Resource } from './resource.js'
 
@@ -43,7 +43,8 @@ export function timeOf(ms: number): number | null {
 
 /** What of a user others can tell from what they knew before. */
 export interface Look {
-  readonly show: AvailableShow | 'offline'
+  /** `unknown`: nothing was ever proven of her. */
+  readonly show: Show
   readonly text: string | null
   /** ms since 1970, or NO_TIME */
   readonly since: number
@@ -60,6 +61,10 @@ export function storedPresence(jid: BareJid, user: User | undefined): StoredPres
   return { user: jid, show, text, shownSince, idleSince, resource: name, priority }
 }
 
-export function lookOf({ show, text, shownSince, idleSince }: Resource | Parted): Look {
+const UNKNOWN: Look = { show: 'unknown', text: null, since: NO_TIME }
+
+export function lookOf(user: User | undefined): Look {
+  if (!user || (user.shown === NEVER_SEEN && user.covered === NEVER)) return UNKNOWN
+  const { show, text, shownSince, idleSince } = user.shown
   return { show, text, since: idleSince ?? shownSince }
 }

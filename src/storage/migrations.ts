@@ -86,4 +86,14 @@ export const MIGRATIONS: readonly string[] = [
    CREATE INDEX app_grant_app ON app_grant (appid);
    CREATE TABLE public_link (user TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE) WITHOUT ROWID, STRICT;
    CREATE TABLE forgotten (hash TEXT PRIMARY KEY) WITHOUT ROWID, STRICT`,
+  // The log that apps read: batches of presences, as before, or of what became of grants; a batch of neither kind is one of the
+  // other. `size`: so many presences. `changed_in`: the batch that tells of it, 0: one that is not kept. change_log: how the log
+  // stands, by name: its epoch, the boot in which it was opened (none: it was closed), up to where it was folded and pruned.
+  `ALTER TABLE presence_batch RENAME TO change_batch;
+   ALTER TABLE change_batch ADD COLUMN grants TEXT;
+   ALTER TABLE change_batch ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE change_batch ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+   CREATE INDEX change_batch_grants ON change_batch (number) WHERE grants IS NOT NULL;
+   ALTER TABLE app_grant ADD COLUMN changed_in INTEGER NOT NULL DEFAULT 0;
+   CREATE TABLE change_log (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT`,
 ]

@@ -7,6 +7,7 @@ import { MIGRATIONS } from './migrations.js'
 
 /** The version of the schema that has them. */
 const SESSIONS_SINCE = 5
+const CHANGE_LOG_SINCE = 6
 
 /**
  * Puts the backup `source` in the place of the database in `directory`, which nobody may be using. The one before is kept
@@ -80,6 +81,8 @@ function examine(source: string, copy: string): void {
     }
     // One that was ended since the backup must not come back, stolen perhaps; to sign in again takes a minute.
     if (version >= SESSIONS_SINCE) database.exec('DELETE FROM session')
+    // What was told since would be numbered anew.
+    if (version >= CHANGE_LOG_SINCE) database.exec("DELETE FROM change_log WHERE name = 'epoch'")
     // Whole in one file from here on.
     database.pragma('journal_mode = DELETE')
   } catch (error) {

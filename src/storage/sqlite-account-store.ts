@@ -2,6 +2,8 @@ import type { AccountStore, GoneWithAccount } from '../apps/accounts.js'
 import type { AppId } from '../apps/app.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably, emptyLog, StorageError, securely } from './database.js'
+import { unpackPresences } from './packed-presence.js'
+import { logGrants } from './sqlite-change-log.js'
 import { type GrantRow, grantOf } from './sqlite-grant-store.js'
 
 /** In which everything a user has stands under her JID. */
@@ -22,9 +24,11 @@ const OF_APP = ['app_grant', 'app_icon', 'app_member', 'app']
 
 export class SqliteAccountStore implements AccountStore {
   readonly #database: Database
+  readonly #now: () => number
 
-  constructor(database: Database) {
+  constructor(database: Database, now: () => number = Date.now) {
     this.#database = database
+    this.#now = now
   }
 
   async remove(user: BareJid, hash: string): Promise<GoneWithAccount> {
@@ -49,6 +53,7 @@ export class SqliteAccountStore implements AccountStore {
         if (last > 0) this.#removeFrom(last, user)
         // What came since.
         for (const { number, isHers } of this.#batches(searched, user, -1)) if (isHers) this.#removeFrom(number, user)
+        this.#takeFromGrants(grants)
         database.prepare('INSERT OR IGNORE INTO forgotten (hash) VALUES (?)').run(hash)
         return { grants: grants.map(grantOf), apps: hersAlone }
       }),
@@ -67,8 +72,7 @@ export class SqliteAccountStore implements AccountStore {
    */
   async #removeSuperseded(user: BareJid): Promise<{ readonly last: number; readonly searched: number }> {
     // Not of what comes meanwhile, which might never end.
-    const newest =
-      this.#database.prepare<[], number | null>('SELECT max(number) FROM presence_batch').pluck().get() ?? 0
+    const newest = this.#database.prepare<[], number | null>('SELECT max(number) FROM change_batch').pluck().get() ?? 0
     let rewritten = 0
     let last = 0
     let searched = -1
@@ -103,23 +107,34 @@ export class SqliteAccountStore implements AccountStore {
   #batches(after: number, user: BareJid, limit: number): { readonly number: number; readonly isHers: number }[] {
     return this.#database
       .prepare<[string, number, number], { number: number; isHers: number }>(
-        `SELECT number, instr(presences, ?) > 0 AS isHers FROM presence_batch
+        `SELECT number, instr(presences, ?) > 0 AS isHers FROM change_batch
          WHERE number > ? ORDER BY number LIMIT ?`,
       )
       .all(`[${JSON.stringify(user)},`, after, limit)
   }
 
-  /** Each batch is an array of rows that begin with the user. */
+  /** Nothing names her in what became of them. */
+  #takeFromGrants(grants: readonly GrantRow[]): void {
+    const entries = grants.map(({ appid, uid }) => ({ appid, uid, user: null }))
+    if (entries.length > 0) logGrants(this.#database, entries, this.#now())
+    for (const { user, uid } of grants) {
+      this.#database
+        .prepare(
+          `UPDATE change_batch SET grants = replace(grants, ?, ?) WHERE grants IS NOT NULL AND instr(grants, ?) > 0`,
+        )
+        .run(`"${uid}",${JSON.stringify(user)}]`, `"${uid}",null]`, uid)
+    }
+  }
+
+  /** Each batch is an array of rows that begin with the user. The place of hers stays: places are numbers, too. */
   #removeFrom(number: number, user: BareJid): void {
     const presences = this.#database
-      .prepare<[number], string>('SELECT presences FROM presence_batch WHERE number = ?')
+      .prepare<[number], string>('SELECT presences FROM change_batch WHERE number = ?')
       .pluck()
       .get(number)
     // Folded meanwhile.
     if (presences === undefined) return
-    const others = (JSON.parse(presences) as unknown[][]).filter(([whose]) => whose !== user)
-    this.#database
-      .prepare('UPDATE presence_batch SET presences = ? WHERE number = ?')
-      .run(JSON.stringify(others), number)
+    const others = unpackPresences(presences).map((packed) => (packed?.[0] === user ? null : packed))
+    this.#database.prepare('UPDATE change_batch SET presences = ? WHERE number = ?').run(JSON.stringify(others), number)
   }
 }

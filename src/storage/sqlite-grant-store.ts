@@ -2,6 +2,7 @@ import type { AppId, Scope } from '../apps/app.js'
 import type { Grant, GrantStore } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably } from './database.js'
+import { logGrants } from './sqlite-change-log.js'
 
 export interface GrantRow {
   readonly user: BareJid
@@ -11,13 +12,16 @@ export interface GrantRow {
   readonly scope: string
   readonly paused: number
   readonly granted_at: number
+  readonly changed_in: number
 }
 
 export class SqliteGrantStore implements GrantStore {
   readonly #database: Database
+  readonly #now: () => number
 
-  constructor(database: Database) {
+  constructor(database: Database, now: () => number = Date.now) {
     this.#database = database
+    this.#now = now
   }
 
   async find(user: BareJid, appid: AppId): Promise<Grant | null> {
@@ -41,22 +45,31 @@ export class SqliteGrantStore implements GrantStore {
     return count.get(appid) ?? 0
   }
 
-  async save({ user, appid, uid, scope, paused, grantedAt }: Grant): Promise<void> {
-    durably(this.#database, () => {
+  async save(grant: Omit<Grant, 'changedIn'>): Promise<Grant> {
+    const { user, appid, uid, scope, paused, grantedAt } = grant
+    return durably(this.#database, () => {
+      const changedIn = logGrants(this.#database, [{ appid, uid, user }], this.#now())
       this.#database
         .prepare(
-          `INSERT INTO app_grant (user, appid, uid, scope, paused, granted_at) VALUES (?, ?, ?, ?, ?, ?)
+          `INSERT INTO app_grant (user, appid, uid, scope, paused, granted_at, changed_in) VALUES (?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (user, appid) DO UPDATE SET
-             uid = excluded.uid, scope = excluded.scope, paused = excluded.paused, granted_at = excluded.granted_at`,
+             uid = excluded.uid, scope = excluded.scope, paused = excluded.paused, granted_at = excluded.granted_at,
+             changed_in = excluded.changed_in`,
         )
-        .run(user, appid, uid, scope.join(' '), paused ? 1 : 0, grantedAt)
+        .run(user, appid, uid, scope.join(' '), paused ? 1 : 0, grantedAt, changedIn)
+      return { ...grant, changedIn }
     })
   }
 
   async remove(user: BareJid, appid: AppId): Promise<boolean> {
     return durably(this.#database, () => {
-      const remove = this.#database.prepare('DELETE FROM app_grant WHERE user = ? AND appid = ?')
-      return remove.run(user, appid).changes > 0
+      const remove = this.#database
+        .prepare<[string, string], string>('DELETE FROM app_grant WHERE user = ? AND appid = ? RETURNING uid')
+        .pluck()
+      const uid = remove.get(user, appid)
+      if (uid === undefined) return false
+      logGrants(this.#database, [{ appid, uid, user: null }], this.#now())
+      return true
     })
   }
 
@@ -66,6 +79,7 @@ export class SqliteGrantStore implements GrantStore {
   }
 }
 
-export function grantOf({ user, appid, uid, scope, paused, granted_at }: GrantRow): Grant {
-  return { user, appid, uid, scope: scope.split(' ') as Scope[], paused: paused === 1, grantedAt: granted_at }
+export function grantOf({ user, appid, uid, scope, paused, granted_at, changed_in }: GrantRow): Grant {
+  const words = scope.split(' ') as Scope[]
+  return { user, appid, uid, scope: words, paused: paused === 1, grantedAt: granted_at, changedIn: changed_in }
 }

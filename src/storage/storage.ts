@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import type { ForgottenStore } from '../accounts/forgotten.js'
 import type { PersonalTokenStore } from '../accounts/personal-token.js'
@@ -6,6 +7,7 @@ import type { SessionStore } from '../accounts/session.js'
 import type { AccountStore } from '../apps/accounts.js'
 import type { AppStore } from '../apps/app.js'
 import type { GrantStore } from '../apps/grant.js'
+import type { ChangeLog } from '../delivery/change-log.js'
 import { timeInName } from '../ops/time-in-name.js'
 import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'
@@ -13,6 +15,7 @@ import type { SubscriptionStore } from '../presence/subscriptions.js'
 import type { RosterCopies } from '../roster/roster-copies.js'
 import type { RosterPushStore } from '../roster/roster-push-store.js'
 import type { RosterStore } from '../roster/roster-store.js'
+import { ChangeLogState } from './change-log-state.js'
 import { type Database, databaseFile, explainStorage, isDamage, openDatabase, StorageError } from './database.js'
 import { removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { DatabasePlace } from './database-place.js'
@@ -20,6 +23,7 @@ import { Salvage } from './salvage.js'
 import { secret } from './secrets.js'
 import { SqliteAccountStore } from './sqlite-account-store.js'
 import { SqliteAppStore } from './sqlite-app-store.js'
+import { SqliteChangeLog } from './sqlite-change-log.js'
 import { SqliteForgottenStore } from './sqlite-forgotten-store.js'
 import { SqliteGrantStore } from './sqlite-grant-store.js'
 import { SqlitePersonalTokenStore } from './sqlite-personal-token-store.js'
@@ -44,11 +48,21 @@ export interface StorageObserver {
 export interface Memory {
   /** Whether something that could not be stored waits to be tried again. */
   waiting(): boolean
-  contents(): Omit<Contents, 'secrets' | 'lastBatch' | 'rest'>
+  contents(): Omit<Contents, 'secrets' | 'log' | 'rest'>
+}
+
+export interface StorageOptions {
+  /** What tells one boot of this machine from another; null: nothing does. */
+  readonly boot?: string | null
+  /** ms since 1970 */
+  readonly now?: () => number
+  readonly random?: (bytes: number) => Buffer
 }
 
 // What cannot be written anew, because the disk is full perhaps, is not tried at each check.
 const CHECKS_BETWEEN_REBUILDS = 10
+// So many may have been appended of which nobody here took note.
+const UNKNOWN_BATCHES = 1_000_000
 
 /**
  * The stores in the database that is in use, and whether what they acknowledge will be found again: nothing is
@@ -58,14 +72,17 @@ const CHECKS_BETWEEN_REBUILDS = 10
 export class Storage {
   readonly presences: PresenceStore = {
     changes: () => this.#run(({ presences }) => presences.changes()),
-    append: async (batch) => {
-      this.#lastBatch = await this.#run(({ presences }) => presences.append(batch))
+    append: async (batch, at) => {
+      this.#lastBatch = await this.#run(({ presences }) => presences.append(batch, at))
       return this.#lastBatch
     },
     fold: (upTo, living, isLast) => this.#run(({ presences }) => presences.fold(upTo, living, isLast)),
+    kept: () => this.#run(({ presences }) => presences.kept()),
+    prune: (upTo, grantsBefore) => this.#run(({ presences }) => presences.prune(upTo, grantsBefore)),
     knownUntil: () => this.#run(({ presences }) => presences.knownUntil()),
     saveKnownUntil: (time) => this.#run(({ presences }) => presences.saveKnownUntil(time)),
   }
+  readonly changes = this.#store<ChangeLog>(({ changes }) => changes, ['epoch', 'head', 'after', 'grantsAfter'])
   readonly publications = this.#store<PublicationStore>(({ publications }) => publications)
   readonly subscriptions = this.#store<SubscriptionStore>(({ subscriptions }) => subscriptions)
   readonly rosters = this.#store<RosterStore>(({ rosters }) => rosters, ['printed', 'users'])
@@ -82,7 +99,10 @@ export class Storage {
   readonly #observer: StorageObserver
   readonly #secrets = new Map<string, Buffer>()
   #open: OpenDatabase
-  #lastBatch: number
+  readonly #now: () => number
+  readonly #log: { readonly epoch: string; readonly open: string }
+  /** That was acknowledged. */
+  #lastBatch = 0
   #fault: string | null = null
   #damaged = false
   #mended: string | null = null
@@ -90,11 +110,14 @@ export class Storage {
   #rebuilding: Promise<void> | null = null
 
   /** Opens the database in `directory`, made if missing. Throws StorageError. */
-  constructor(directory: string, observer: StorageObserver) {
+  constructor(directory: string, observer: StorageObserver, options: StorageOptions = {}) {
+    const { boot = null, now = Date.now, random = randomBytes } = options
     this.#directory = directory
     this.#observer = observer
-    this.#open = open(directory)
-    this.#lastBatch = lastBatchIn(this.#open.database)
+    this.#now = now
+    this.#open = open(directory, now)
+    this.#open.log.opened(boot, random(8).toString('hex'))
+    this.#log = { epoch: this.#open.log.epoch, open: boot ?? '' }
   }
 
   /** Why storing fails, for the admin; null: it does not, and nothing waits. */
@@ -128,6 +151,7 @@ export class Storage {
     await this.#rebuilding
     try {
       this.#open.place.guardReplacement()
+      if (this.#fault === null) this.#open.log.closed()
     } finally {
       this.#open.database.close()
     }
@@ -199,7 +223,12 @@ export class Storage {
     if (this.#checksUntilRebuild-- > 0) return
     this.#checksUntilRebuild = CHECKS_BETWEEN_REBUILDS
     const salvage = new Salvage(this.#open.database)
-    const known = { ...memory.contents(), rest: salvage.tables(), secrets: this.#secrets, lastBatch: this.#lastBatch }
+    const known = {
+      ...memory.contents(),
+      rest: salvage.tables(),
+      secrets: this.#secrets,
+      log: { ...this.#log, last: this.#last() },
+    }
     this.#rebuilding = this.#writeAnew(known, salvage)
       .catch((error: unknown) => {
         this.#fault = explainStorage(error)
@@ -230,7 +259,16 @@ export class Storage {
 
   #openAgain(): void {
     sync(this.#directory)
-    this.#open = open(this.#directory)
+    this.#open = open(this.#directory, this.#now)
+  }
+
+  /** The number that the log has come to, or a later one. */
+  #last(): number {
+    try {
+      return Math.max(lastBatchIn(this.#open.database), this.#lastBatch)
+    } catch {
+      return this.#lastBatch + UNKNOWN_BATCHES
+    }
   }
 }
 
@@ -238,6 +276,8 @@ interface OpenDatabase {
   readonly database: Database
   readonly place: DatabasePlace
   readonly presences: PresenceStore
+  readonly changes: ChangeLog
+  readonly log: ChangeLogState
   readonly publications: PublicationStore
   readonly subscriptions: SubscriptionStore
   readonly rosters: SqliteRosterStore
@@ -252,28 +292,30 @@ interface OpenDatabase {
   readonly forgotten: SqliteForgottenStore
 }
 
-function open(directory: string): OpenDatabase {
+function open(directory: string, now: () => number): OpenDatabase {
   const database = openDatabase(directory)
   return {
     database,
     place: new DatabasePlace(databaseFile(directory)),
     presences: new SqlitePresenceStore(database),
+    changes: new SqliteChangeLog(database),
+    log: new ChangeLogState(database),
     publications: new SqlitePublicationStore(database),
     subscriptions: new SqliteSubscriptionStore(database),
     rosters: new SqliteRosterStore(database),
     rosterCopies: new SqliteRosterCopies(database),
     rosterPushes: new SqliteRosterPushStore(database),
-    apps: new SqliteAppStore(database),
+    apps: new SqliteAppStore(database, now),
     sessions: new SqliteSessionStore(database),
     personalTokens: new SqlitePersonalTokenStore(database),
-    grants: new SqliteGrantStore(database),
-    accounts: new SqliteAccountStore(database),
+    grants: new SqliteGrantStore(database, now),
+    accounts: new SqliteAccountStore(database, now),
     publicLinks: new SqlitePublicLinkStore(database),
     forgotten: new SqliteForgottenStore(database),
   }
 }
 
-/** The number that the log of presences has come to, though all of it may be folded. */
+/** The number that the log has come to, though nothing of it may be left. */
 function lastBatchIn(database: Database): number {
-  return Number(database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'presence_batch'").pluck().get() ?? 0)
+  return Number(database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'change_batch'").pluck().get() ?? 0)
 }

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open as openDescriptor } from 'node:fs/promises'
 import type { BareJid } from '../presence/jid.js'
 import type { StoredPresence } from '../presence/presence-store.js'
 import type { Publication } from '../presence/publication.js'
@@ -12,8 +12,8 @@ import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 export interface Contents {
   /** Each user once */
   readonly presences: Iterable<StoredPresence>
-  /** Where the numbers of batches have come to: they grow from there. */
-  readonly lastBatch: number
+  /** Its numbers grow from `last`; what came before is not there any more. */
+  readonly log: { readonly epoch: string; readonly open: string; readonly last: number }
   readonly knownUntil: number | null
   readonly choices: Iterable<readonly [BareJid, Publication]>
   readonly subscriptions: Iterable<readonly [BareJid, Subscription]>
@@ -34,11 +34,17 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
   try {
     database.pragma('synchronous = OFF')
     const presences = new SqlitePresenceStore(database)
-    database.prepare('INSERT INTO presence_batch VALUES (?, ?)').run(contents.lastBatch, '[]')
+    const { epoch, open: opened, last } = contents.log
     for await (const slice of slices(contents.presences)) {
-      const batch = await presences.append(slice)
+      const batch = await presences.append(
+        slice.map((presence) => ({ ...presence, was: presence.show })),
+        0,
+      )
       await presences.fold(batch, [batch], () => true)
+      database.exec('DELETE FROM change_batch')
     }
+    database.exec("DELETE FROM change_log; DELETE FROM sqlite_sequence WHERE name = 'change_batch'")
+    database.prepare("INSERT INTO sqlite_sequence (name, seq) VALUES ('change_batch', ?)").run(last)
     if (contents.knownUntil !== null) await presences.saveKnownUntil(contents.knownUntil)
     const subscriptions = new SqliteSubscriptionStore(database)
     for await (const slice of slices(contents.subscriptions)) {
@@ -47,6 +53,7 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
     for (const [table, all] of [
       ['publication', contents.choices] as const,
       ['secret', contents.secrets] as const,
+      ['change_log', Object.entries({ epoch, open: opened, folded: last, pruned: last })] as const,
       ['public_link', contents.links] as const,
       ['forgotten', rows(contents.forgotten)] as const,
       ...contents.rest,
@@ -60,7 +67,7 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
     }
     database.close()
     // Not at once, as elsewhere: it may take as long as the disk is slow.
-    const written = await open(file)
+    const written = await openDescriptor(file)
     await written.sync().finally(() => written.close())
   } catch (error) {
     database.close()
