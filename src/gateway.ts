@@ -4,6 +4,7 @@ import { Forgotten } from './accounts/forgotten.js'
 import { PublicLinks } from './accounts/public-links.js'
 import { ComponentSide } from './component-side.js'
 import { type Config, controlSocket } from './config.js'
+import { DeliverySide } from './delivery-side.js'
 import { GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
 import { bindError, HttpServer } from './http/http-server.js'
@@ -123,7 +124,10 @@ export class Gateway {
     const writer = new PresenceWriter(board, storage.presences, clock)
     await writer.load((domain) => isAccount || domains.has(domain))
     // Known, though perhaps never seen: who decided who sees her, and who let us see her; never who took that back.
-    const chosen = [...publications.chosen().keys(), ...links.users()].filter((user) => !subscribers.hasRefused(user))
+    const seen = await storage.grants.users()
+    const chosen = [...publications.chosen().keys(), ...links.users(), ...seen].filter(
+      (user) => !subscribers.hasRefused(user),
+    )
     const granted = [...subscribers.all()].flatMap(([user, { consent }]) => (consent === 'granted' ? [user] : []))
     // Whom an account knows, its roster says.
     const expected = isAccount ? [] : [...chosen, ...granted]
@@ -258,6 +262,18 @@ export class Gateway {
       random: randomBytes,
     })
     this.#opened.push(() => web.stop())
+    const delivery = await DeliverySide.start({
+      storage,
+      board,
+      writer,
+      apps: web.apps,
+      grants: web.grants,
+      address: (user) => (xmppSide.roster ?? domains).address(user),
+      clock,
+      random: randomBytes,
+      failed,
+    })
+    this.#opened.push(() => delivery.stop())
     const turns = new Turns()
     const application = createApplication({
       view,

@@ -111,6 +111,10 @@ export class WebSide {
     })
 
     this.apps.onStop(({ gone }) => this.grants.gone(gone))
+    // The app waits for word of her, though perhaps nobody has seen her yet.
+    this.grants.onChange(({ after }) => {
+      if (after && domains.has(domainOf(after.user)) && sources.mayExpect(after.user)) board.expect(after.user)
+    })
     this.accounts = new Accounts({
       store: storage.accounts,
       forgotten,

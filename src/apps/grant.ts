@@ -24,6 +24,8 @@ export interface GrantStore {
   ofUser(user: BareJid): Promise<readonly Grant[]>
   ofApp(appid: AppId, after: BareJid | '', limit: number): Promise<readonly Grant[]>
   countOfApp(appid: AppId): Promise<number>
+  /** Whoever lets any app see her. */
+  users(): Promise<Iterable<BareJid>>
   /** In place of the one that is there. Returns it as it stands in the log. */
   save(grant: Omit<Grant, 'changedIn'>): Promise<Grant>
   /** false: there was none. */

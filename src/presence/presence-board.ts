@@ -50,6 +50,7 @@ export class PresenceBoard {
   readonly #listeners = new Set<(change: PresenceChange) => void>()
   readonly #counts: Record<Show, number> = { chat: 0, online: 0, away: 0, xa: 0, dnd: 0, offline: 0, unknown: 0 }
   #order = 0
+  #doubts = 0
 
   /**
    * `loadedAt`: when what is loaded was last known to be so, ms since 1970; by default now. `refuses`: whoever is not on the
@@ -127,20 +128,28 @@ export class PresenceBoard {
     return size
   }
 
+  /** How often it has come to doubt what it knew of many at once: while this is the same, who is live stays so. */
+  get doubts(): number {
+    return this.#doubts
+  }
+
   /** The link is up: nobody is covered yet. */
   linkUp(): void {
+    this.#doubts++
     this.#link = this.mark()
     for (const { eras } of this.#domains.values()) eras.begin(this.#link)
   }
 
   /** The link is gone: nobody changes, everybody is `stale` from now on. */
   linkDown(): void {
+    this.#doubts++
     this.#link = null
     for (const { eras } of this.#domains.values()) eras.end()
   }
 
   /** What was proven of a domain holds no longer: its users are `stale` until something is heard of them again. */
   uncover(domain: string): void {
+    this.#doubts++
     if (this.#link !== null) this.#domain(domain).eras.begin(this.mark())
   }
 
@@ -149,6 +158,7 @@ export class PresenceBoard {
    * resources of which nothing was heard.
    */
   awaitProof(domain: string): void {
+    this.#doubts++
     this.#domain(domain).proofDue = true
   }
 

@@ -45,6 +45,10 @@ export class SqliteGrantStore implements GrantStore {
     return count.get(appid) ?? 0
   }
 
+  async users(): Promise<Iterable<BareJid>> {
+    return this.#database.prepare<[], BareJid>('SELECT DISTINCT user FROM app_grant').pluck().all()
+  }
+
   async save(grant: Omit<Grant, 'changedIn'>): Promise<Grant> {
     const { user, appid, uid, scope, paused, grantedAt } = grant
     return durably(this.#database, () => {

@@ -91,7 +91,10 @@ export class Storage {
   readonly sessions = this.#store<SessionStore>(({ sessions }) => sessions, ['find', 'ofUser'])
   readonly personalTokens = this.#store<PersonalTokenStore>(({ personalTokens }) => personalTokens, ['find', 'ofUser'])
   readonly apps = this.#store<AppStore>(({ apps }) => apps, ['find', 'ofMember', 'keys', 'icon', 'webhookGeneration'])
-  readonly grants = this.#store<GrantStore>(({ grants }) => grants, ['find', 'byUid', 'ofUser', 'ofApp', 'countOfApp'])
+  readonly grants = this.#store<GrantStore>(
+    ({ grants }) => grants,
+    ['find', 'byUid', 'ofUser', 'ofApp', 'countOfApp', 'users'],
+  )
   readonly accounts = this.#store<AccountStore>(({ accounts }) => accounts)
   readonly publicLinks = this.#store<PublicLinkStore>(({ publicLinks }) => publicLinks)
   readonly forgotten = this.#store<ForgottenStore>(({ forgotten }) => forgotten)

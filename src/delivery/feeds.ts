@@ -1,0 +1,165 @@
+import type { AppId } from '../apps/app.js'
+import type { Grant, GrantStore } from '../apps/grant.js'
+import type { GrantChange } from '../apps/grants.js'
+import type { Timer } from '../presence/clock.js'
+import type { BareJid } from '../presence/jid.js'
+import type { LogBatch } from './change-log.js'
+import type { Cursors } from './cursors.js'
+import { Feed, type FeedParts } from './feed.js'
+import type { LogTail } from './log-tail.js'
+
+const PAGE = 1000
+const CHECK_MS = 500
+
+export interface FeedsParts extends FeedParts {
+  readonly tail: LogTail
+  readonly grants: Pick<GrantStore, 'ofApp'>
+  readonly cursors: Cursors
+  /** How often the board has come to doubt what it knew. */
+  readonly doubts: () => number
+  readonly after: (ms: number, run: () => void) => Timer
+}
+
+interface Opened {
+  readonly feed: Feed
+  readers: number
+  readonly loaded: Promise<void>
+  /** Whose grants changed while they were read; null: they are read. */
+  changed: Set<BareJid> | null
+}
+
+/** The feeds of the apps that anybody reads, each with its grants in memory; of the others nothing is kept. */
+export class Feeds {
+  readonly #parts: FeedsParts
+  readonly #opened = new Map<AppId, Opened>()
+  /** By the user, the feeds that she is in. */
+  readonly #byUser = new Map<BareJid, Set<Feed>>()
+  readonly #unlisten: (() => void)[]
+  #timer: Timer
+
+  constructor(parts: FeedsParts) {
+    this.#parts = parts
+    this.#unlisten = [
+      parts.tail.onBatch((batch) => this.#give(batch)),
+      parts.tail.onLost(() => {
+        for (const { feed } of this.#opened.values()) feed.lost()
+      }),
+    ]
+    this.#timer = this.#checkLater()
+  }
+
+  stop(): void {
+    this.#timer.cancel()
+    for (const unlisten of this.#unlisten) unlisten()
+  }
+
+  /** To be closed by whoever opened it, as often as it was opened. Rejects where its grants cannot be read. */
+  async open(appid: AppId): Promise<Feed> {
+    const opened = this.#opened.get(appid) ?? this.#load(appid)
+    opened.readers++
+    try {
+      await opened.loaded
+    } catch (error) {
+      this.close(opened.feed)
+      throw error
+    }
+    return opened.feed
+  }
+
+  close(feed: Feed): void {
+    const opened = this.#opened.get(feed.appid)
+    if (opened?.feed !== feed || --opened.readers > 0) return
+    this.#opened.delete(feed.appid)
+    for (const user of feed.users) this.#unlink(user, feed)
+  }
+
+  /** A grant is another one now, or gone; the log has it already. */
+  changed({ before, after }: GrantChange): void {
+    const grant = after ?? before
+    const opened = grant && this.#opened.get(grant.appid)
+    if (opened && grant) {
+      opened.changed?.add(grant.user)
+      if (after) this.#put(opened.feed, after)
+      else this.#take(opened.feed, grant.user)
+    }
+    this.#parts.tail.grew()
+  }
+
+  /** Says at once what has turned. */
+  checkFreshness(): void {
+    const doubts = this.#parts.doubts()
+    for (const { feed, changed } of this.#opened.values()) if (changed === null) feed.checkFreshness(doubts)
+  }
+
+  #load(appid: AppId): Opened {
+    const feed = new Feed(appid, this.#parts.cursors.of(appid), this.#parts)
+    const changed = new Set<BareJid>()
+    const opened: Opened = {
+      feed,
+      readers: 0,
+      changed,
+      loaded: this.#read(feed, changed).then(() => this.#ready(opened)),
+    }
+    this.#opened.set(appid, opened)
+    return opened
+  }
+
+  async #read(feed: Feed, changed: ReadonlySet<BareJid>): Promise<void> {
+    for (let after: BareJid | '' = ''; ; ) {
+      const page: readonly Grant[] = await this.#parts.grants.ofApp(feed.appid, after, PAGE)
+      // Whoever opened it may have gone.
+      if (this.#opened.get(feed.appid)?.feed !== feed) return
+      for (const grant of page) if (!changed.has(grant.user)) this.#put(feed, grant)
+      const last = page.at(-1)
+      if (!last || page.length < PAGE) return
+      after = last.user
+      await new Promise<void>((resolve) => this.#parts.after(0, resolve))
+    }
+  }
+
+  #ready(opened: Opened): void {
+    opened.changed = null
+    opened.feed.checkFreshness(this.#parts.doubts())
+  }
+
+  #give(batch: LogBatch): void {
+    const touched: Feed[] = []
+    for (const [place, presence] of batch.presences.entries()) {
+      if (presence === null) continue
+      for (const feed of this.#byUser.get(presence.user) ?? []) {
+        const grant = feed.grantOf(presence.user)
+        if (grant && feed.add(grant, batch.number, place, presence)) touched.push(feed)
+      }
+    }
+    for (const feed of touched) feed.flush()
+    for (const appid of new Set(batch.grants.map((entry) => entry.appid))) {
+      const feed = this.#opened.get(appid)?.feed
+      feed?.tell(feed.toldIn(batch))
+    }
+  }
+
+  #put(feed: Feed, grant: Grant): void {
+    feed.put(grant)
+    const feeds = this.#byUser.get(grant.user)
+    if (feeds) feeds.add(feed)
+    else this.#byUser.set(grant.user, new Set([feed]))
+  }
+
+  #take(feed: Feed, user: BareJid): void {
+    feed.take(user)
+    this.#unlink(user, feed)
+  }
+
+  #unlink(user: BareJid, feed: Feed): void {
+    const feeds = this.#byUser.get(user)
+    feeds?.delete(feed)
+    if (feeds?.size === 0) this.#byUser.delete(user)
+  }
+
+  #checkLater(): Timer {
+    return this.#parts.after(CHECK_MS, () => {
+      this.checkFreshness()
+      this.#timer = this.#checkLater()
+    })
+  }
+}

@@ -1,0 +1,75 @@
+import type { Grant } from '../apps/grant.js'
+import { type Show, type Status, statusOf } from '../presence/presence.js'
+import type { Position } from './position.js'
+
+/** What the log has of a user. */
+export interface Presence {
+  readonly show: Show
+  readonly text: string | null
+  /** ms since 1970; null: never known. */
+  readonly since: number | null
+}
+
+/** What an app is told of one user. */
+export interface Update {
+  readonly uid: string
+  readonly status: Status
+  readonly show?: Show
+  readonly text?: string | null
+  /** RFC 3339 */
+  readonly since?: string | null
+  readonly jid?: string
+  readonly revoked?: true
+}
+
+/** An update, and where it stands in the log. */
+export interface Told {
+  readonly update: Update
+  readonly position: Position
+}
+
+/** As much of her as the grant lets the app see; of a paused one no more than of somebody offline. `jid`: as it is written. */
+export function updateOf({ uid, scope, paused }: Grant, presence: Presence, jid: () => string): Update {
+  if (paused) return { uid, status: 'offline' }
+  const { show, text, since } = presence
+  const update: Update = { uid, status: statusOf(show) }
+  // One shape for each scope: there may be 100,000 a second.
+  const hasDetails = scope.includes('details')
+  const hasAddress = scope.includes('address')
+  if (!hasDetails) return hasAddress ? { ...update, jid: jid() } : update
+  const at = since === null ? null : new Date(since).toISOString()
+  const detailed: Update = { uid, status: update.status, show, text, since: at }
+  return hasAddress ? { ...detailed, jid: jid() } : detailed
+}
+
+export function revokedUpdate(uid: string): Update {
+  return { uid, status: 'offline', revoked: true }
+}
+
+/** As the elements of a WebSocket frame. */
+export function asObject(update: Update, cursor?: string): string {
+  const { uid, status } = update
+  // What a uid and a status are made of needs no escaping.
+  const rest = restOf(update)
+  const tail = cursor === undefined ? '}' : `,"cursor":"${cursor}"}`
+  return `{"uid":"${uid}","status":"${status}"${rest && `,${rest}`}${tail}`
+}
+
+/** As the elements of a line, of an event and of a webhook's data. */
+export function asPair(update: Update): string {
+  const { uid, status } = update
+  const rest = restOf(update)
+  return rest ? `["${uid}","${status}",{${rest}}]` : `["${uid}","${status}"]`
+}
+
+/** Everything but uid and status, without braces. */
+function restOf({ show, text, since, jid, revoked }: Update): string {
+  if (revoked) return '"revoked":true'
+  if (show === undefined && jid === undefined) return ''
+  const details =
+    show === undefined
+      ? ''
+      : `"show":"${show}","text":${JSON.stringify(text)},"since":${since === null ? 'null' : `"${since}"`}`
+  if (jid === undefined) return details
+  return `${details && `${details},`}"jid":${JSON.stringify(jid)}`
+}
