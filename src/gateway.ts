@@ -263,6 +263,7 @@ export class Gateway {
     })
     this.#opened.push(() => web.stop())
     const delivery = await DeliverySide.start({
+      config,
       storage,
       board,
       writer,
@@ -271,6 +272,7 @@ export class Gateway {
       address: (user) => (xmppSide.roster ?? domains).address(user),
       clock,
       random: randomBytes,
+      fraction: Math.random,
       failed,
     })
     this.#opened.push(() => delivery.stop())

@@ -8,6 +8,7 @@ import type { AppCursors } from './cursors.js'
 import type { LogTail } from './log-tail.js'
 import { batchOf, endOf, LAST_PLACE, type Position, placeOf, positionOf } from './position.js'
 import { type Presence, revokedUpdate, type Told, type Update, updateOf } from './update.js'
+import type { Wire } from './wire.js'
 
 export interface FeedParts {
   readonly tail: Pick<LogTail, 'seen' | 'after' | 'caughtUp'>
@@ -37,6 +38,9 @@ export class Feed {
   readonly #grants = new Map<BareJid, Grant>()
   readonly #listeners = new Set<FeedListener>()
   #pending: Told[] = []
+  /** Of what was told last, as it was written: most readers are told the same. */
+  #encodedOf: readonly Told[] | null = null
+  readonly #encoded = new Map<Wire, Map<string, Buffer>>()
   #freshness: 'live' | 'stale' = 'live'
   /** Those of whom it is not known yet whether they are live, at that many doubts of the board; null: all were looked at. */
   #unchecked: Iterator<BareJid> | null = null
@@ -140,6 +144,27 @@ export class Feed {
 
   tell(told: readonly Told[]): void {
     if (told.length > 0) for (const listener of this.#listeners) listener.told(told)
+  }
+
+  /** `part` of it, as that wire has it; made once for all who listen. */
+  encoded(told: readonly Told[], part: readonly Told[], wire: Wire): Buffer {
+    if (this.#listeners.size === 1) return wire.told(part, this.cursors)
+    if (this.#encodedOf !== told) {
+      this.#encodedOf = told
+      this.#encoded.clear()
+    }
+    let ofWire = this.#encoded.get(wire)
+    if (!ofWire) {
+      ofWire = new Map()
+      this.#encoded.set(wire, ofWire)
+    }
+    const key = part === told ? '' : part.map(({ position }) => position).join()
+    let chunk = ofWire.get(key)
+    if (!chunk) {
+      chunk = wire.told(part, this.cursors)
+      ofWire.set(key, chunk)
+    }
+    return chunk
   }
 
   lost(): void {

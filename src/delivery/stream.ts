@@ -1,0 +1,221 @@
+import type { Clock } from '../presence/clock.js'
+import type { Feed, FeedListener } from './feed.js'
+import type { Position } from './position.js'
+import type { Told, Update } from './update.js'
+import type { Signal, Wire } from './wire.js'
+
+/** Why a stream ends. The first four are final; after the others its reader may come back. */
+export type Ending = 'bad-key' | 'stopped' | 'replaced' | 'gone' | 'too-slow' | 'failed' | 'shutdown'
+
+/** A connection, as a stream writes to it. */
+export interface Sink {
+  /** false: it has enough; `drained` is called when it takes more. What it was given goes out whole, and first, all the same. */
+  write(chunk: Buffer): boolean
+  /** Nothing is written after it. */
+  end(ending: Ending): void
+}
+
+export interface StreamLimits {
+  /** So many bytes may wait for a reader. */
+  readonly bufferBytes: number
+  /** So long may they. */
+  readonly lagMs: number
+}
+
+export interface StreamParts {
+  readonly feed: Feed
+  readonly wire: Wire
+  readonly sink: Sink
+  readonly clock: Clock
+  readonly limits: StreamLimits
+  /** Whom alone it tells of; null: everybody that the app may see. */
+  readonly uids: ReadonlySet<string> | null
+  readonly failed: (error: unknown) => void
+  /** Called once, when it ends in whatever way. */
+  readonly closed: () => void
+}
+
+// A snapshot is written so many users at a time, as fast as they are read.
+const USERS_A_CHUNK = 500
+// Who takes nothing at all of it for so long is cut off.
+const STALLED_MS = 30_000
+
+/**
+ * What one reader is told: everybody's presence, then what changes; or what she missed since a cursor, then what changes. What
+ * she does not take waits, up to the limits; who falls further behind is cut off, and comes back with her cursor.
+ */
+export class Stream implements FeedListener {
+  readonly #parts: StreamParts
+  #unlisten: (() => void) | null = null
+  /** What the sink does not take yet; with the time at which each began to wait. */
+  #queue: { readonly chunk: Buffer; readonly since: number }[] = []
+  #queued = 0
+  /** Since when the sink takes nothing; null: it does. */
+  #blockedSince: number | null = null
+  #drained: (() => void) | null = null
+  /** Whether it is told what happens now, and not what happened. */
+  #isLive = false
+  #ended = false
+  #freshness: 'live' | 'stale' = 'live'
+
+  constructor(parts: StreamParts) {
+    this.#parts = parts
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** `since`: as the reader says it; null: she knows nothing yet. */
+  async run(since: string | null): Promise<void> {
+    try {
+      const position = since === null ? null : this.#parts.feed.cursors.read(since)
+      if (since !== null && position === null) this.#say({ reset: true })
+      await this.#catchUp(position)
+    } catch (error) {
+      if (this.#ended) return
+      this.#parts.failed(error)
+      this.end('failed')
+    }
+  }
+
+  /** Ends it; the reader is told why as far as her connection still takes it. */
+  end(ending: Ending): void {
+    if (this.#ended) return
+    this.closed()
+    this.#parts.sink.end(ending)
+  }
+
+  /** Asks the reader to come back in so many ms. */
+  dismiss(reconnect: number): void {
+    if (this.#ended) return
+    this.#say({ reconnect })
+    this.end('shutdown')
+  }
+
+  /** To be called when the connection is gone. */
+  closed(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#parts.closed()
+    this.#unlisten?.()
+    this.#queue = []
+    this.#queued = 0
+    this.#drained?.()
+  }
+
+  /** To be called when the sink takes more. */
+  drained(): void {
+    if (this.#ended) return
+    this.#blockedSince = null
+    let count = 0
+    for (const { chunk } of this.#queue) {
+      count++
+      this.#queued -= chunk.length
+      if (!this.#write(chunk)) break
+    }
+    this.#queue = this.#queue.slice(count)
+    if (this.#blockedSince === null) this.#drained?.()
+  }
+
+  /** To be called each second or so. */
+  check(): void {
+    if (this.#ended || this.#blockedSince === null) return
+    const { clock, limits } = this.#parts
+    const since = this.#queue[0]?.since ?? this.#blockedSince
+    if (clock.steady() - since > (this.#isLive ? limits.lagMs : STALLED_MS)) this.end('too-slow')
+  }
+
+  told(told: readonly Told[]): void {
+    if (this.#ended) return
+    const mine = this.#mine(told)
+    if (mine.length > 0) this.#push(this.#parts.feed.encoded(told, mine, this.#parts.wire))
+  }
+
+  freshness(freshness: 'live' | 'stale'): void {
+    if (this.#ended || freshness === this.#freshness) return
+    this.#freshness = freshness
+    this.#say({ freshness })
+  }
+
+  lost(): void {
+    if (this.#ended) return
+    this.#isLive = false
+    this.#unlisten?.()
+    this.#say({ reset: true })
+    this.run(null)
+  }
+
+  async #catchUp(from: Position | null): Promise<void> {
+    const { feed, wire } = this.#parts
+    let position = from === null ? await this.#snapshot() : from
+    // Where nothing is missing, anything that comes now is told at once.
+    while (!feed.isAtEnd(position)) {
+      const step = await feed.after(position)
+      if (this.#ended) return
+      if (step === null) {
+        this.#say({ reset: true })
+        position = await this.#snapshot()
+        continue
+      }
+      const mine = this.#mine(step.told)
+      for (let i = 0; i < mine.length; i += USERS_A_CHUNK) {
+        this.#push(wire.told(mine.slice(i, i + USERS_A_CHUNK), feed.cursors))
+        await this.#flowing()
+        if (this.#ended) return
+      }
+      position = step.position
+    }
+    if (this.#ended) return
+    this.#isLive = true
+    this.#say({ ready: true, cursor: feed.cursors.write(position) })
+    this.#unlisten = feed.listen(this)
+    this.freshness(feed.freshness)
+  }
+
+  async #snapshot(): Promise<Position> {
+    const { feed, wire, uids } = this.#parts
+    const { updates, position } = await feed.snapshot()
+    const mine = uids ? updates.filter(({ uid }) => uids.has(uid)) : updates
+    // An empty one is said, too.
+    for (let i = 0; i === 0 || i < mine.length; i += USERS_A_CHUNK) {
+      this.#push(wire.snapshot(mine.slice(i, i + USERS_A_CHUNK) as readonly Update[]))
+      await this.#flowing()
+      if (this.#ended) break
+    }
+    return position
+  }
+
+  #mine(told: readonly Told[]): readonly Told[] {
+    const { uids } = this.#parts
+    if (uids === null || told.every(({ update }) => uids.has(update.uid))) return told
+    return told.filter(({ update }) => uids.has(update.uid))
+  }
+
+  #say(signal: Signal): void {
+    this.#push(this.#parts.wire.signal(signal))
+  }
+
+  #push(chunk: Buffer): void {
+    if (this.#blockedSince === null) return void this.#write(chunk)
+    this.#queue.push({ chunk, since: this.#parts.clock.steady() })
+    this.#queued += chunk.length
+    if (this.#isLive && this.#queued > this.#parts.limits.bufferBytes) this.end('too-slow')
+  }
+
+  #write(chunk: Buffer): boolean {
+    const takesMore = this.#parts.sink.write(chunk)
+    if (!takesMore) this.#blockedSince = this.#parts.clock.steady()
+    return takesMore
+  }
+
+  /** Once nothing waits. */
+  async #flowing(): Promise<void> {
+    while (!this.#ended && this.#blockedSince !== null) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve
+      })
+      this.#drained = null
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import type { AppId } from '../apps/app.js'
+import type { Clock, Timer } from '../presence/clock.js'
+import type { Feeds } from './feeds.js'
+import { type Ending, type Sink, Stream, type StreamLimits } from './stream.js'
+import type { Wire } from './wire.js'
+
+const CHECK_MS = 1000
+// Those who were asked to come back do so spread over this, more the more of them there are.
+const MIN_SPREAD_MS = 1000
+const MAX_SPREAD_MS = 30_000
+const SPREAD_MS_EACH = 5
+// Their bytes are with the kernel by then.
+const PARTING_MS = 500
+
+export interface StreamsParts {
+  readonly feeds: Pick<Feeds, 'open' | 'close'>
+  readonly clock: Clock
+  readonly limits: StreamLimits & {
+    /** With its key; one more ends the oldest. Those with a ticket are not counted. */
+    readonly perApp: number
+  }
+  /** 0 to 1 */
+  readonly fraction: () => number
+  readonly failed: (error: unknown) => void
+}
+
+export interface StreamRequest {
+  readonly appid: AppId
+  readonly wire: Wire
+  readonly sink: Sink
+  /** A cursor as the reader says it; null: she knows nothing yet. */
+  readonly since: string | null
+  /** Of a ticket; null: the app's own key was shown. */
+  readonly uids: ReadonlySet<string> | null
+}
+
+/** Every open stream: who replaces whom, who has stopped, and that all end when the gateway does. */
+export class Streams {
+  readonly #parts: StreamsParts
+  readonly #ofApp = new Map<AppId, Set<Stream>>()
+  /** Of those with a key, the oldest first. */
+  readonly #keyed = new Map<AppId, Set<Stream>>()
+  #timer: Timer
+  #isClosing = false
+
+  constructor(parts: StreamsParts) {
+    this.#parts = parts
+    this.#timer = this.#checkLater()
+  }
+
+  get count(): number {
+    let count = 0
+    for (const streams of this.#ofApp.values()) count += streams.size
+    return count
+  }
+
+  /** Who asks for it may see the app's users, and goes on to see them until it ends. `opened`: before anything is written. */
+  async open(request: StreamRequest, opened: (stream: Stream) => void): Promise<void> {
+    const { appid, sink, wire, uids, since } = request
+    const { feeds, clock, limits, failed } = this.#parts
+    const feed = await feeds.open(appid)
+    const stream = new Stream({
+      feed,
+      wire,
+      sink,
+      clock,
+      limits,
+      uids,
+      failed,
+      closed: () => this.#gone(appid, stream, () => feeds.close(feed)),
+    })
+    opened(stream)
+    if (this.#isClosing) return stream.dismiss(this.#spread(1))
+    add(this.#ofApp, appid, stream)
+    if (uids === null) this.#replaceOldest(appid, stream)
+    await stream.run(since)
+  }
+
+  /** The app may see nobody any more. */
+  end(appid: AppId, ending: Ending): void {
+    for (const stream of this.#ofApp.get(appid) ?? []) stream.end(ending)
+  }
+
+  /** Asks all readers to come back, spread out, and ends their streams. */
+  async stop(): Promise<void> {
+    this.#isClosing = true
+    this.#timer.cancel()
+    const all = [...this.#ofApp.values()].flatMap((streams) => [...streams])
+    const spread = Math.min(MAX_SPREAD_MS, Math.max(MIN_SPREAD_MS, all.length * SPREAD_MS_EACH))
+    for (const stream of all) stream.dismiss(this.#spread(spread))
+    if (all.length > 0) await new Promise<void>((resolve) => this.#parts.clock.after(PARTING_MS, resolve))
+  }
+
+  #spread(ms: number): number {
+    return MIN_SPREAD_MS + Math.round(this.#parts.fraction() * ms)
+  }
+
+  #replaceOldest(appid: AppId, stream: Stream): void {
+    const keyed = add(this.#keyed, appid, stream)
+    for (const oldest of keyed) {
+      if (keyed.size <= this.#parts.limits.perApp) return
+      oldest.end('replaced')
+    }
+  }
+
+  #gone(appid: AppId, stream: Stream, close: () => void): void {
+    take(this.#ofApp, appid, stream)
+    take(this.#keyed, appid, stream)
+    close()
+  }
+
+  #checkLater(): Timer {
+    return this.#parts.clock.after(CHECK_MS, () => {
+      for (const streams of this.#ofApp.values()) for (const stream of streams) stream.check()
+      this.#timer = this.#checkLater()
+    })
+  }
+}
+
+function add(streams: Map<AppId, Set<Stream>>, appid: AppId, stream: Stream): Set<Stream> {
+  const ofApp = streams.get(appid) ?? new Set()
+  streams.set(appid, ofApp.add(stream))
+  return ofApp
+}
+
+function take(streams: Map<AppId, Set<Stream>>, appid: AppId, stream: Stream): void {
+  const ofApp = streams.get(appid)
+  ofApp?.delete(stream)
+  if (ofApp?.size === 0) streams.delete(appid)
+}
