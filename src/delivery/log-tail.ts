@@ -3,7 +3,9 @@ import type { ChangeLog, LogBatch } from './change-log.js'
 
 // So many presences of the newest batches are at hand without reading the log: for who was away for a moment.
 const RECENT_PRESENCES = 20_000
-const READ_AT_ONCE = 10_000
+// Some milliseconds' worth; then others have their turn.
+const READ_AT_ONCE = 2000
+const FEW = 20
 const RETRY_MS = 500
 
 export interface LogTailParts {
@@ -69,9 +71,7 @@ export class LogTail {
   grew(): void {
     this.#grew = true
     if (this.#stopped || this.#retry) return
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = null
-    })
+    this.#reading ??= this.#read()
   }
 
   /** Once all that had been appended before this call was given out. */
@@ -83,15 +83,21 @@ export class LogTail {
   async after(number: number): Promise<readonly LogBatch[] | null> {
     const first = this.#recent[0]
     if (number === this.#seen) return []
-    if (!first || number + 1 < first.number) return this.#parts.log.after(number, READ_AT_ONCE)
+    if (!first || number + 1 < first.number) return this.#readAfter(number)
     return this.#recent.slice(number + 1 - first.number)
+  }
+
+  async #readAfter(number: number): Promise<readonly LogBatch[] | null> {
+    const batches = await this.#parts.log.after(number, READ_AT_ONCE)
+    if (batches && batches.length > FEW) await new Promise<void>((resolve) => this.#parts.after(0, resolve))
+    return batches
   }
 
   async #read(): Promise<void> {
     try {
       while (this.#grew && !this.#stopped) {
         this.#grew = false
-        const batches = await this.#parts.log.after(this.#seen, READ_AT_ONCE)
+        const batches = await this.#readAfter(this.#seen)
         if (batches === null) {
           this.#seen = await this.#parts.log.head()
           this.#recent = []
@@ -108,6 +114,9 @@ export class LogTail {
         this.#retry = null
         this.grew()
       })
+    } finally {
+      // Here, and not once this is over: whoever calls in between would not be heard.
+      this.#reading = null
     }
   }
 
