@@ -3,9 +3,10 @@ import type { ChangeLog, LogBatch } from './change-log.js'
 
 // So many presences of the newest batches are at hand without reading the log: for who was away for a moment.
 const RECENT_PRESENCES = 20_000
-// Some milliseconds' worth; then others have their turn.
+// Some milliseconds' worth.
 const READ_AT_ONCE = 2000
-const FEW = 20
+// Read before anybody else has a turn.
+const LITTLE = 200
 const RETRY_MS = 500
 
 export interface LogTailParts {
@@ -89,7 +90,8 @@ export class LogTail {
 
   async #readAfter(number: number): Promise<readonly LogBatch[] | null> {
     const batches = await this.#parts.log.after(number, READ_AT_ONCE)
-    if (batches && batches.length > FEW) await new Promise<void>((resolve) => this.#parts.after(0, resolve))
+    const effort = batches?.reduce((sum, { presences }) => sum + presences.length, 10 * batches.length) ?? 0
+    if (effort > LITTLE) await new Promise<void>((resolve) => this.#parts.after(0, resolve))
     return batches
   }
 
