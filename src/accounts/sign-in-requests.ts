@@ -1,8 +1,8 @@
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { type BareJid, parseUserInput } from '../presence/jid.js'
 import { networkOf, siteOf } from './network.js'
-import { Places } from './places.js'
 import type { SignIn } from './sign-in.js'
+import { Slots } from './slots.js'
 
 export type SignInRequest =
   /** As `SignIn.begin` has it: whether or not there is such a user, and whether or not she can be reached. */
@@ -21,7 +21,7 @@ const DAY = 86_400
 export class SignInRequests {
   readonly #signIn: SignIn
   readonly #isOnline: () => boolean
-  readonly #places: Places
+  readonly #slots: Slots
   // Of IPv6 both who has a /64 and who has a /48 of them.
   readonly #fromNetwork = [limiter(20, TEN_MINUTES), limiter(200, DAY)]
   readonly #fromSite = [limiter(100, TEN_MINUTES)]
@@ -33,7 +33,7 @@ export class SignInRequests {
   constructor(signIn: SignIn, isOnline: () => boolean, random: (bytes: number) => Buffer) {
     this.#signIn = signIn
     this.#isOnline = isOnline
-    this.#places = new Places(random)
+    this.#slots = new Slots(random)
   }
 
   /** `jid` as somebody typed it; `address` as `Visitors` has it. */
@@ -56,14 +56,14 @@ export class SignInRequests {
       [this.#toUser, user],
       [this.#toUserFromSite, `${user} ${site}`],
     ] as const
-    const counts = counted.flatMap(([limits, whom]) => limits.map((limit) => ({ limit, place: this.#places.of(whom) })))
-    for (const { limit, place } of counts) {
-      const count = await limit.get(place)
+    const counts = counted.flatMap(([limits, whom]) => limits.map((limit) => ({ limit, slot: this.#slots.of(whom) })))
+    for (const { limit, slot } of counts) {
+      const count = await limit.get(slot)
       if (count && count.msBeforeNext > 0 && count.consumedPoints >= limit.points) return count.msBeforeNext
     }
     try {
       // Others may have come meanwhile.
-      for (const { limit, place } of counts) await limit.consume(place)
+      for (const { limit, slot } of counts) await limit.consume(slot)
       return null
     } catch (refused) {
       return (refused as RateLimiterRes).msBeforeNext

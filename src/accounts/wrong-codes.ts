@@ -1,5 +1,5 @@
 import type { Clock } from '../presence/clock.js'
-import { PLACES, Places } from './places.js'
+import { SLOTS, Slots } from './slots.js'
 
 const DAY_MS = 24 * 3_600_000
 // Whoever guesses all year long at one user's codes, from wherever, comes upon one of a million with one per cent.
@@ -9,14 +9,14 @@ const MOST_FROM_SITE = 50
 /** How often codes were guessed wrong in the day that runs: for whom, and from where. */
 export class WrongCodes {
   readonly #clock: Clock
-  readonly #places: Places
-  readonly #forUser = new Uint8Array(PLACES)
-  readonly #fromSite = new Uint8Array(PLACES)
+  readonly #slots: Slots
+  readonly #forUser = new Uint8Array(SLOTS)
+  readonly #fromSite = new Uint8Array(SLOTS)
   #since: number
 
   constructor(clock: Clock, random: (bytes: number) => Buffer) {
     this.#clock = clock
-    this.#places = new Places(random)
+    this.#slots = new Slots(random)
     this.#since = clock.steady()
   }
 
@@ -27,7 +27,7 @@ export class WrongCodes {
       this.#forUser.fill(0)
       this.#fromSite.fill(0)
     }
-    const [ofUser = 0, ofSite = 0] = [this.#forUser[this.#places.of(user)], this.#fromSite[this.#places.of(site)]]
+    const [ofUser = 0, ofSite = 0] = [this.#forUser[this.#slots.of(user)], this.#fromSite[this.#slots.of(site)]]
     return ofUser >= MOST_FOR_USER || ofSite >= MOST_FROM_SITE
   }
 
@@ -37,8 +37,8 @@ export class WrongCodes {
       [this.#forUser, user],
       [this.#fromSite, site],
     ] as const) {
-      const place = this.#places.of(whom)
-      counts[place] = (counts[place] ?? 0) + 1
+      const slot = this.#slots.of(whom)
+      counts[slot] = (counts[slot] ?? 0) + 1
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Forgotten } from '../accounts/forgotten.js'
 import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
+import { OneAtATime } from '../presence/one-at-a-time.js'
 import { APP_LIMITS, type App, type AppIcon, type AppId, type AppStore } from './app.js'
 import { readDomain, readHosts } from './app-domain.js'
 import { AppFault } from './app-fault.js'
@@ -53,7 +54,7 @@ export class Apps {
   readonly #errands: Errands
   readonly #listeners = new Set<(stop: AppStop) => void>()
   /** One change after the other: each is of what the one before left. */
-  #changed: Promise<unknown> = Promise.resolve()
+  readonly #line = new OneAtATime()
 
   constructor({ store, outbound, clock, random, secret, forgotten }: AppsParts) {
     this.#forgotten = forgotten
@@ -91,7 +92,7 @@ export class Apps {
       hasIcon: false,
       webhook: null,
     }
-    return this.#inTurn(async () => {
+    return this.#line.run(async () => {
       await this.#admitAppOf(user)
       await this.#store.add(app)
       return app
@@ -254,7 +255,7 @@ export class Apps {
   }
 
   async remove(app: App, by: BareJid): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#line.run(async () => {
       await this.#managed(app.appid, by)
       this.#tell({ appid: app.appid, gone: await this.#store.remove(app.appid) })
     })
@@ -284,7 +285,7 @@ export class Apps {
 
   /** Changes it as it is now, not as it was when somebody read it. */
   #change(app: App, by: BareJid, change: (now: App) => Promise<void>): Promise<App> {
-    return this.#inTurn(async () => {
+    return this.#line.run(async () => {
       await change(await this.#managed(app.appid, by))
       const changed = await this.#store.find(app.appid)
       if (!changed) throw new AppFault('not-found', NOT_HERS)
@@ -300,11 +301,5 @@ export class Apps {
 
   #tell(stop: AppStop): void {
     for (const listener of this.#listeners) listener(stop)
-  }
-
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const done = this.#changed.then(run)
-    this.#changed = done.catch(() => {})
-    return done
   }
 }

@@ -1,6 +1,7 @@
 import type { Forgotten } from '../accounts/forgotten.js'
 import type { Clock } from '../presence/clock.js'
 import type { BareJid } from '../presence/jid.js'
+import { OneAtATime } from '../presence/one-at-a-time.js'
 import { type App, type AppId, SCOPES, type Scope } from './app.js'
 import type { Grant, GrantStore } from './grant.js'
 import { type Outbound, OutboundError } from './outbound.js'
@@ -64,7 +65,7 @@ export class Grants {
   readonly #parts: GrantParts
   readonly #listeners = new Set<(change: GrantChange) => void>()
   /** One change after the other: two of one user's must not begin from the same one. */
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #line = new OneAtATime()
 
   constructor(parts: GrantParts) {
     this.#parts = parts
@@ -164,7 +165,7 @@ export class Grants {
   /** Its uid is gone with it. false: there was none. Durable once resolved. */
   async revoke(user: BareJid, appid: string): Promise<boolean> {
     if (!isAppId(appid)) return false
-    return this.#inTurn(async () => {
+    return this.#line.run(async () => {
       const before = await this.#parts.store.find(user, appid)
       if (!before) return false
       if (!(await this.#parts.store.remove(user, appid))) return false
@@ -184,7 +185,7 @@ export class Grants {
     edit: (before: Grant | null) => Promise<Omit<Grant, 'changedIn'> | null>,
   ): Promise<Grant | null> {
     const { store, forgotten } = this.#parts
-    return this.#inTurn(async () => {
+    return this.#line.run(async () => {
       const before = await store.find(user, appid)
       const after = await edit(before)
       // Nothing may come between this and saving: who deletes her account in another tab gets nothing after it.
@@ -193,12 +194,6 @@ export class Grants {
       this.#tell({ before, after: saved })
       return saved
     })
-  }
-
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(run)
-    this.#turn = turn.catch(() => {})
-    return turn
   }
 
   #tell(change: GrantChange): void {

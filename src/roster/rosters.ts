@@ -1,4 +1,5 @@
 import type { BareJid } from '../presence/jid.js'
+import { OneAtATime } from '../presence/one-at-a-time.js'
 import type { Contact, ContactJid, Roster } from './contact.js'
 import type { RosterChange } from './roster-change.js'
 import { MAX_CONTACTS, printContacts, readContacts } from './roster-json.js'
@@ -18,7 +19,7 @@ export class Rosters {
   readonly #listeners = new Set<(change: RosterChange) => void>()
   readonly #component: ContactJid | null
   /** One edit at a time: each reads what the one before it wrote. */
-  #editing: Promise<unknown> = Promise.resolve()
+  readonly #line = new OneAtATime()
 
   /** `component`: no contact, whatever is stored: it is in every roster by itself. */
   constructor(store: RosterStore, component: ContactJid | null = null) {
@@ -47,9 +48,7 @@ export class Rosters {
 
   /** Stores what `edit` returns, all of it or none; rejects as `edit` throws, with TooManyContacts, or where it cannot be stored. */
   edit(users: readonly BareJid[], edit: (rosters: Edited) => Edited): Promise<void> {
-    const editing = this.#editing.then(() => this.#edit(users, edit))
-    this.#editing = editing.catch(() => {})
-    return editing
+    return this.#line.run(() => this.#edit(users, edit))
   }
 
   /** Puts one contact there, or with null takes it away. Resolves with whether there was one before. */
