@@ -270,7 +270,11 @@ export class PresenceBoard {
   expect(jid: BareJid): void {
     if (this.#find(jid)) return
     const user = this.#ensure(jid)
-    if (user) this.#compare(user, lookOf(undefined))
+    if (!user) return
+    // What was proven of all of them was proven of her.
+    const { eras, covered } = user.domain
+    if (eras.isPresent(covered)) user.covered = covered
+    this.#compare(user, lookOf(undefined))
   }
 
   /** She exists, and nobody listened to her until now: what was proven of her domain was not proven of her. */
@@ -285,7 +289,8 @@ export class PresenceBoard {
     this.#counts[user.shown.show]--
     user.domain.users.delete(jid)
     user.domain.unproven.delete(jid)
-    this.#tell(user, lookOf(user), 'unknown')
+    const before = lookOf(user)
+    if (before.show !== 'unknown') this.#tell(user, before, 'unknown')
   }
 
   /** Everybody offline since before `time` (ms since 1970). Users of whom no time is known are not among them. */
@@ -412,9 +417,6 @@ export class PresenceBoard {
     const own = detached(jid)
     const user = newUser(own, this.#domain(domainOf(own)))
     user.domain.users.set(own, user)
-    // What was proven of all of them was proven of her.
-    const { eras, covered } = user.domain
-    if (eras.isPresent(covered)) user.covered = covered
     this.#counts.offline++
     return user
   }

@@ -50,21 +50,29 @@ export interface Look {
   readonly since: number
 }
 
+const UNKNOWN: Look = { show: 'unknown', text: null, since: NO_TIME }
+
 /** What a restart needs to know of her; undefined: nobody knows her. */
 export function storedPresence(jid: BareJid, user: User | undefined): StoredPresence {
-  const shown = user?.shown
-  if (!shown || shown.show === 'offline') {
-    const { show = 'unknown', text = null, shownSince = NO_TIME } = shown ?? {}
+  if (!isKnown(user)) {
+    return { user: jid, show: 'unknown', text: null, shownSince: null, idleSince: null, resource: null, priority: 0 }
+  }
+  const { shown } = user
+  if (shown.show === 'offline') {
+    const { show, text, shownSince } = shown
     return { user: jid, show, text, shownSince: timeOf(shownSince), idleSince: null, resource: null, priority: 0 }
   }
   const { show, text, shownSince, idleSince, name, priority } = shown
   return { user: jid, show, text, shownSince, idleSince, resource: name, priority }
 }
 
-const UNKNOWN: Look = { show: 'unknown', text: null, since: NO_TIME }
-
 export function lookOf(user: User | undefined): Look {
-  if (!user || (user.shown === NEVER_SEEN && user.covered === NEVER)) return UNKNOWN
+  if (!isKnown(user)) return UNKNOWN
   const { show, text, shownSince, idleSince } = user.shown
   return { show, text, since: idleSince ?? shownSince }
+}
+
+/** Whether anything was ever proven of her. */
+function isKnown(user: User | undefined): user is User {
+  return user !== undefined && (user.shown !== NEVER_SEEN || user.covered !== NEVER)
 }

@@ -16,12 +16,13 @@ export async function saveEverythingOf(
   user: BareJid,
   others: readonly BareJid[] = [],
 ): Promise<void> {
-  const presence = { show: 'away', text: 'tea', shownSince: 1, idleSince: null, resource: 'r', priority: 0 } as const
+  const said = { show: 'away', text: 'tea', shownSince: 1, idleSince: null, resource: 'r', priority: 0 } as const
+  const presence = { ...said, was: 'offline' } as const
   const presences = new SqlitePresenceStore(database)
   const everybody = [user, ...others].map((each) => ({ user: each, ...presence }))
-  const batch = await presences.append(everybody)
+  const batch = await presences.append(everybody, 1)
   await presences.fold(batch, [batch], () => true)
-  await presences.append(everybody)
+  await presences.append(everybody, 1)
   await new SqlitePublicationStore(database).saveChoice(user, 'details')
   await new SqliteSubscriptionStore(database).saveSubscription(user, {
     consent: 'granted',
@@ -35,18 +36,27 @@ export async function saveEverythingOf(
   const apps = new SqliteAppStore(database)
   const app = { name: 'x', description: '', scope: ['status'], hosts: [], createdAt: 1, verifiedAt: 1 } as const
   const rest = { active: true, hasIcon: false, webhook: null }
-  const own = `app_own-${user}` as AppId
-  await apps.add({ ...app, ...rest, appid: own, domain: 'own.example', members: [user] })
+  const own = ownApp(user)
+  await apps.add({ ...app, ...rest, appid: own, name: `of ${user}`, domain: 'own.example', members: [user] })
   await apps.saveIcon(own, { type: 'image/png', image: Buffer.from('png') })
   const grants = new SqliteGrantStore(database)
   const grant = { scope: ['status'], paused: false, grantedAt: 1 } as const
-  await grants.save({ ...grant, user, appid: own, uid: `UID-${user}` })
+  await grants.save({ ...grant, user, appid: own, uid: uidOf(user) })
   const [other] = others
   if (!other) return
   const shared = 'app_shared' as AppId
   await apps.add({ ...app, ...rest, appid: shared, domain: 'shared.example', members: [other] })
   await apps.addMember(shared, user)
-  await grants.save({ ...grant, user, appid: shared, uid: `UID-${user}-shared` })
-  await grants.save({ ...grant, user: other, appid: shared, uid: `UID-${other}-shared` })
-  await grants.save({ ...grant, user: other, appid: own, uid: `UID-${other}` })
+  await grants.save({ ...grant, user, appid: shared, uid: `${uidOf(user)}-shared` })
+  await grants.save({ ...grant, user: other, appid: shared, uid: `${uidOf(other)}-shared` })
+  await grants.save({ ...grant, user: other, appid: own, uid: uidOf(other) })
+}
+
+/** Like all that apps are told of a user, without her JID. */
+export function uidOf(user: BareJid): string {
+  return `UID-${Buffer.from(user).toString('base64url')}`
+}
+
+export function ownApp(user: BareJid): AppId {
+  return `app_${uidOf(user)}` as AppId
 }

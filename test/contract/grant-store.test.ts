@@ -27,7 +27,7 @@ function grantStoreContract(name: string, home: Home<GrantStore>) {
       opened.close()
       opened = home.open(directory())
     }
-    const grant = (said: Partial<Grant>): Grant => ({
+    const grant = (said: Partial<Grant>): Omit<Grant, 'changedIn'> => ({
       user: alice,
       appid: chess,
       uid: `UID-${said.user ?? alice}-${said.appid ?? chess}`,
@@ -48,18 +48,21 @@ function grantStoreContract(name: string, home: Home<GrantStore>) {
     it('gives each back as it was saved, also when opened again', async () => {
       const one = grant({ scope: ['status', 'details', 'address'], paused: true, grantedAt: 1_700_000_000_123 })
       const other = grant({ appid: radio })
-      await opened.store.save(one)
+      assert.deepEqual(await opened.store.save(one), { ...one, changedIn: 1 })
       await opened.store.save(other)
       reopen()
-      assert.deepEqual(await opened.store.find(alice, chess), one)
-      assert.deepEqual(await opened.store.byUid(one.uid), one)
-      assert.deepEqual(await opened.store.ofUser(alice), [other, one])
+      assert.deepEqual(await opened.store.find(alice, chess), { ...one, changedIn: 1 })
+      assert.deepEqual(await opened.store.byUid(one.uid), { ...one, changedIn: 1 })
+      assert.deepEqual(await opened.store.ofUser(alice), [
+        { ...other, changedIn: 2 },
+        { ...one, changedIn: 1 },
+      ])
     })
 
     it('has one of each user and app, the last', async () => {
       await opened.store.save(grant({}))
       await opened.store.save(grant({ uid: 'UID-new', paused: true }))
-      assert.deepEqual(await opened.store.ofUser(alice), [grant({ uid: 'UID-new', paused: true })])
+      assert.deepEqual(await opened.store.ofUser(alice), [{ ...grant({ uid: 'UID-new', paused: true }), changedIn: 2 }])
       assert.equal(await opened.store.byUid(grant({}).uid), null)
     })
 
@@ -88,7 +91,7 @@ function grantStoreContract(name: string, home: Home<GrantStore>) {
       assert.equal(await opened.store.remove(alice, chess), true)
       assert.equal(await opened.store.remove(alice, chess), false)
       reopen()
-      assert.deepEqual(await opened.store.ofUser(alice), [grant({ appid: radio })])
+      assert.deepEqual(await opened.store.ofUser(alice), [{ ...grant({ appid: radio }), changedIn: 2 }])
     })
 
     it('rejects when the disk is full, keeps what it had, and works again when it is not', async () => {
@@ -100,9 +103,9 @@ function grantStoreContract(name: string, home: Home<GrantStore>) {
       const kept = results.filter(({ status }) => status === 'fulfilled').length
       assert.equal(await opened.store.countOfApp(chess), kept + 1)
       opened.empty()
-      await opened.store.save(grant({ paused: true }))
+      const saved = await opened.store.save(grant({ paused: true }))
       reopen()
-      assert.deepEqual(await opened.store.find(alice, chess), grant({ paused: true }))
+      assert.deepEqual(await opened.store.find(alice, chess), saved)
     })
 
     it('has all that it acknowledged after kill -9, and nothing that was taken back', async () => {

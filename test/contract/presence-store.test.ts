@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import type { PresenceStore, StoredPresence } from '../../src/presence/presence-store.js'
+import type { LoggedPresence, PresenceStore, StoredPresence } from '../../src/presence/presence-store.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
 import { jid } from '../unit/users.js'
@@ -35,7 +35,7 @@ function presenceStoreContract(name: string, home: Home<PresenceStore>) {
       }
       return users
     }
-    const save = (...presences: StoredPresence[]) => opened.store.append(presences)
+    const save = (...presences: StoredPresence[]) => opened.store.append(presences.map(logged), 1)
     const stored = async () => [...(await opened.store.changes())].map(({ presence }) => presence.text)
 
     it('is empty at first', async () => assert.equal((await all()).size, 0))
@@ -154,9 +154,8 @@ function presenceStoreContract(name: string, home: Home<PresenceStore>) {
             const last = new Map<string, number>()
             let oldest = 1
             for (const [index, { users, foldUpTo }] of steps.entries()) {
-              const batch = await store.append(
-                users.map(({ user, there }) => (there ? someone(user, { text: `${index}` }) : gone(user))),
-              )
+              const said = users.map(({ user, there }) => (there ? someone(user, { text: `${index}` }) : gone(user)))
+              const batch = await store.append(said.map(logged), 1)
               for (const { user, there } of users) {
                 last.set(user, batch)
                 if (there) expected.set(user, `${index}`)
@@ -199,6 +198,10 @@ const step = fc.record({
   }),
   foldUpTo: fc.nat(30),
 })
+
+function logged(stored: StoredPresence): LoggedPresence {
+  return { ...stored, was: 'unknown' }
+}
 
 function gone(user: string): StoredPresence {
   return someone(user, { show: 'unknown', text: null, shownSince: null, resource: null })

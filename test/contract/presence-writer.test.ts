@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { BareJid } from '../../src/presence/jid.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
-import type { PresenceStore, StoredPresence } from '../../src/presence/presence-store.js'
+import type { KeptBatch, LoggedPresence, PresenceStore, StoredPresence } from '../../src/presence/presence-store.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
@@ -16,8 +16,8 @@ type PresenceFold = Parameters<PresenceStore['fold']>[2]
 
 /** Notes what it is given; fails, or waits, when told to. */
 class Notebook implements PresenceStore {
-  readonly batches: (readonly StoredPresence[])[] = []
-  readonly kept = new Map<string, StoredPresence>()
+  readonly batches: (readonly LoggedPresence[])[] = []
+  readonly newest = new Map<string, StoredPresence>()
   readonly folds: { upTo: number; living: readonly number[]; isLast: PresenceFold }[] = []
   last = 0
   fails = false
@@ -29,7 +29,7 @@ class Notebook implements PresenceStore {
     return []
   }
 
-  async append(presences: readonly StoredPresence[]): Promise<number> {
+  async append(presences: readonly LoggedPresence[]): Promise<number> {
     if (this.slow) {
       await new Promise<void>((resolve) => {
         this.release = resolve
@@ -37,9 +37,9 @@ class Notebook implements PresenceStore {
     }
     if (this.fails) throw new Error('disk full')
     if (presences.length > 0) this.batches.push(presences)
-    for (const stored of presences) {
-      if (stored.show === 'unknown') this.kept.delete(stored.user)
-      else this.kept.set(stored.user, stored)
+    for (const { was: _, ...stored } of presences) {
+      if (stored.show === 'unknown') this.newest.delete(stored.user)
+      else this.newest.set(stored.user, stored)
     }
     return ++this.last
   }
@@ -47,6 +47,12 @@ class Notebook implements PresenceStore {
   async fold(upTo: number, living: readonly number[], isLast: PresenceFold) {
     this.folds.push({ upTo, living, isLast })
   }
+
+  async kept(): Promise<readonly KeptBatch[]> {
+    return []
+  }
+
+  async prune(): Promise<void> {}
 
   async knownUntil() {
     return null
@@ -80,7 +86,7 @@ describe('PresenceWriter', () => {
     board.put(ALICE, 'a', presence({ show: 'away' }))
     assert.equal(writer.waiting, 1)
     await clock.passing(5)
-    assert.deepEqual(store.kept.get(ALICE), board.stored(ALICE))
+    assert.deepEqual(store.newest.get(ALICE), board.stored(ALICE))
     assert.equal(writer.waiting, 0)
     assert.equal(clock.timers, 0)
   })
@@ -179,9 +185,11 @@ describe('PresenceWriter', () => {
       const stored = async () => [...(await real.store.changes())]
       try {
         for (let n = 1; n <= 12; n++) {
-          await real.store.append(users(1000).map((user) => ({ ...board.stored(user), show: 'away', text: `${n}` })))
+          const said = { show: 'away', text: `${n}`, was: 'away' } as const
+          const batch = users(1000).map((user) => ({ ...board.stored(user), ...said }))
+          await real.store.append(batch, clock.now())
         }
-        await real.store.append([{ ...board.stored(ALICE), show: 'dnd' }])
+        await real.store.append([{ ...board.stored(ALICE), show: 'dnd', was: 'unknown' }], clock.now())
         board.linkUp()
         const writer = writerTo(real.store)
         await writer.load((domain) => domain === 'h')
@@ -219,13 +227,13 @@ describe('PresenceWriter', () => {
       store.batches[1]?.map(({ user, show }) => [user, show]),
       [[ALICE, 'unknown']],
     )
-    assert(!store.kept.has(ALICE))
+    assert(!store.newest.has(ALICE))
   })
 
   it('stores many users a slice at a time', async () => {
     for (const user of users(5000)) board.put(user, 'a', presence())
     await clock.passing(100)
-    assert.equal(store.kept.size, 5000)
+    assert.equal(store.newest.size, 5000)
     assert(store.batches.every(({ length }) => length <= 2000))
   })
 
@@ -240,8 +248,8 @@ describe('PresenceWriter', () => {
     store.fails = false
     await clock.passing(11_000)
     assert.equal(writer.failing, false)
-    assert.equal(store.kept.size, 3001)
-    assert.equal(store.kept.get(ALICE)?.text, 'while it fails')
+    assert.equal(store.newest.size, 3001)
+    assert.equal(store.newest.get(ALICE)?.text, 'while it fails')
     assert.equal(clock.timers, 0)
   })
 
@@ -315,7 +323,7 @@ describe('PresenceWriter', () => {
     await clock.passing(0)
     await clock.passing(0)
     await flushed
-    assert.equal(store.kept.size, 3000)
+    assert.equal(store.newest.size, 3000)
     store.fails = true
     board.put(ALICE, 'a', presence())
     await assert.rejects(writer.flush(), /disk full/)
@@ -326,7 +334,7 @@ describe('PresenceWriter', () => {
     it('stores what waits, and leaves no timer', async () => {
       for (const user of users(5000)) board.put(user, 'a', presence())
       await writer.stop()
-      assert.equal(store.kept.size, 5000)
+      assert.equal(store.newest.size, 5000)
       assert.equal(clock.timers, 0)
     })
 
@@ -347,7 +355,7 @@ describe('PresenceWriter', () => {
       store.slow = false
       store.release?.()
       await stopped
-      assert.equal(store.kept.get(ALICE)?.text, '2')
+      assert.equal(store.newest.get(ALICE)?.text, '2')
       assert.equal(clock.timers, 0)
     })
 

@@ -56,7 +56,7 @@ describe('Storage', () => {
     choices = new Map([[ALICE, 'details']])
     subscriptions = new Map([[jid('bob@h'), { consent: 'refused', by: 'roster', watchesUs: true }]])
     storage.secret('etag', (bytes) => Buffer.alloc(bytes, 7))
-    await storage.presences.append(presences)
+    await append(presences)
     await storage.presences.saveKnownUntil(4711)
     for (const [user, choice] of choices) await storage.publications.saveChoice(user, choice)
     for (const [user, said] of subscriptions) await storage.subscriptions.saveSubscription(user, said)
@@ -76,6 +76,11 @@ describe('Storage', () => {
     })
   }
 
+  const append = (batch: readonly StoredPresence[]) =>
+    storage.presences.append(
+      batch.map((presence) => ({ ...presence, was: 'unknown' })),
+      1,
+    )
   const choose = () => storage.publications.saveChoice(ALICE, 'none')
   /** As the gateway does each second, until it is over. */
   const untilRecovered = () =>
@@ -112,7 +117,7 @@ describe('Storage', () => {
   it('acknowledges nothing that went to a file that is gone', async () => {
     rmSync(file)
     await assert.rejects(choose(), { name: 'StorageError', message: `${file} is gone` })
-    await assert.rejects(storage.presences.append(presences), /is gone/)
+    await assert.rejects(append(presences), /is gone/)
     await assert.rejects(
       storage.subscriptions.saveSubscription(ALICE, { consent: 'asked', by: 'subscription', watchesUs: false }),
       /is gone/,
@@ -142,11 +147,11 @@ describe('Storage', () => {
   })
 
   it('goes on with the log of presences where it was: what is folded later loses nothing', async () => {
-    const before = await storage.presences.append([someone('carol@h')])
+    const before = await append([someone('carol@h')])
     presences.push(someone('carol@h'))
     rmSync(file)
     await untilRecovered()
-    const after = await storage.presences.append([someone('dora@h')])
+    const after = await append([someone('dora@h')])
     presences.push(someone('dora@h'))
     assert(after > before)
     // As the writer does, which knows of the batches before.
@@ -214,14 +219,14 @@ describe('Storage', () => {
   it('writes everything anew when the file is damaged, and keeps the damaged one', async () => {
     presences = Array.from({ length: USERS }, (_, i) => someone(`u${i}@${'x'.repeat(100)}`))
     choices = new Map(presences.map(({ user }) => [user, 'status']))
-    await storage.presences.append(presences)
+    await append(presences)
     // Written by another, so that nothing of it is read from memory.
     const database = openDatabase(directory)
     database.transaction(() => {
       const insert = database.prepare('REPLACE INTO publication VALUES (?, ?)')
       for (const row of choices) insert.run(...row)
       database.prepare('DELETE FROM publication WHERE user = ?').run(ALICE)
-      database.prepare('DELETE FROM presence_batch WHERE number = 1').run()
+      database.prepare('DELETE FROM change_batch WHERE number = 1').run()
     })()
     database.pragma('wal_checkpoint(TRUNCATE)')
     database.close()
@@ -323,6 +328,6 @@ function fillOtherTables(directory: string): void {
 
 /** How many are in each table, but for presences, which are in either of two, and copies, which are fetched again. */
 function rowsOf(directory: string): Record<string, number> {
-  const { presence: _folded, presence_batch: _log, ...rest } = tablesOf(directory)
+  const { presence: _folded, change_batch: _log, change_log: _state, ...rest } = tablesOf(directory)
   return Object.fromEntries(Object.entries(rest).map(([table, rows]) => [table, rows.length]))
 }

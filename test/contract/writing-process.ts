@@ -52,11 +52,10 @@ if (what === 'lock') {
     const user = jid(`u${n}@example.org`)
     if (what === 'presences') {
       // Two users a batch: a half of one must never be found.
-      const rest = { show: 'away', text: `${n}`, shownSince: n, idleSince: null, resource: 'r', priority: 0 } as const
-      const batch = await presences.append([
-        { user, ...rest },
-        { user: jid(`twin${n}@example.org`), ...rest },
-      ])
+      const said = { show: 'away', text: `${n}`, shownSince: n, idleSince: null, resource: 'r', priority: 0 } as const
+      const rest = { ...said, was: 'offline' } as const
+      const pair = [user, jid(`twin${n}@example.org`)].map((each) => ({ user: each, ...rest }))
+      const batch = await presences.append(pair, n)
       await presences.fold(batch - 100, [batch - 100], () => true)
     } else if (what === 'rosters') {
       await rosters.save(new Map([[user, '"bob@h":{"name":"Bob","groups":{}}']]))

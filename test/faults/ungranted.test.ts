@@ -20,7 +20,7 @@ const SENDERS = 10_000
 const MORE_MEMORY = 64 * 1024 * 1024
 const OTHER = 'other.example'
 const UNSERVED = 'unserved.example'
-const OF_USERS = ['presence', 'presence_batch', 'publication', 'subscription'] as const
+const OF_USERS = ['presence', 'change_batch', 'publication', 'subscription'] as const
 
 const cases: { what: string; of: string; sources: string[]; said: string[]; counted: string }[] = [
   {

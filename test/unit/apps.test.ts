@@ -720,7 +720,7 @@ describe('Applications', () => {
       const { app, key } = await activated()
       database
         .prepare(
-          "INSERT INTO app_grant VALUES ('u@h', ?, 'UID1', 'status', 0, 1), ('u@h', 'app_x', 'UID2', 'status', 0, 1)",
+          "INSERT INTO app_grant VALUES ('u@h', ?, 'UID1', 'status', 0, 1, 0), ('u@h', 'app_x', 'UID2', 'status', 0, 1, 0)",
         )
         .run(app.appid)
       const stops: [string, string[]][] = []

@@ -303,7 +303,15 @@ function appOf(text: string): App {
 
 function grantOf(text: string) {
   const { appid } = appOf(text)
-  return { user: text as BareJid, appid, uid: 'UID1', scope: ['status'] as const, paused: true, grantedAt: 0 }
+  return {
+    user: text as BareJid,
+    appid,
+    uid: 'UID1',
+    scope: ['status'] as const,
+    paused: true,
+    grantedAt: 0,
+    changedIn: 0,
+  }
 }
 
 function sessionOf(text: string): Session {

@@ -3,8 +3,9 @@ import * as fc from 'fast-check'
 import type { AvailableShow, ResourcePresence, Show } from '../../src/presence/presence.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import type { StoredPresence } from '../../src/presence/presence-store.js'
+import { timeOf } from '../../src/presence/user.js'
 import { FakeClock } from './fake-clock.js'
-import { ReferenceBoard } from './reference-board.js'
+import { type Look, ReferenceBoard } from './reference-board.js'
 import { jid } from './users.js'
 
 /** `MODEL_RUNS`: how many; `MODEL_SEED` to repeat a run. */
@@ -25,7 +26,7 @@ type Step =
   | { do: 'mark'; slot: number }
   | { do: 'settle'; user: number; slot: number }
   | { do: 'settleDomain'; domain: number; slot: number }
-  | { do: 'expect' | 'forget'; user: number }
+  | { do: 'expect' | 'forget' | 'doubt'; user: number }
   | { do: 'linkUp' | 'linkDown' }
   | { do: 'pass'; ms: number }
 
@@ -64,7 +65,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('mark' as const), slot }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('settle' as const), user, slot }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('settleDomain' as const), domain: fc.nat(1), slot }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('expect' as const, 'forget' as const), user }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('expect' as const, 'forget', 'doubt'), user }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('linkUp' as const, 'linkDown' as const) }) },
   {
     weight: 4,
@@ -121,8 +122,10 @@ function replay({
   const limits = { resources, staleAfterMs: STALE_AFTER_MS }
   const board = new PresenceBoard(clock, limits)
   const model = new ReferenceBoard(BOOT, limits)
-  const told: { user: string; before: Show; after: Show }[] = []
-  board.onChange(({ user, before, after }) => told.push({ user, before, after }))
+  const told: { user: string; before: Show; after: Show; was: Look }[] = []
+  board.onChange(({ user, before, after, was }) => {
+    told.push({ user, before, after, was: { ...was, since: timeOf(was.since) } })
+  })
   for (const [index, rest] of loaded.entries()) {
     const presence = { user: USERS[index % 2] ?? jid(''), ...rest }
     board.load(presence)
@@ -131,7 +134,7 @@ function replay({
   const marks = Array.from({ length: MARKS }, () => ({ board: board.mark(), model: model.mark() }))
 
   for (const step of steps) {
-    const before = USERS.map((user) => ({ known: model.users.has(user), ...model.look(user) }))
+    const before = USERS.map((user) => model.look(user))
     told.length = 0
     take(step)
     const expected: typeof told = []
@@ -139,11 +142,10 @@ function replay({
       assert.deepEqual(board.get(user, domainOf(user)), model.get(user, clock.now()), `${user} after ${step.do}`)
       const mark = markAt(0)
       assert.deepEqual(new Set(board.unheard(user, mark.board)), model.unheard(user, mark.model), 'unheard')
-      const was = before[index] ?? { known: false, ...model.look('') }
+      const was = before[index] ?? model.look('')
       const is = model.look(user)
-      if (was.known && !model.users.has(user)) expected.push({ user, before: was.show, after: 'unknown' })
-      else if (was.show !== is.show || was.text !== is.text || was.since !== is.since) {
-        expected.push({ user, before: was.show, after: is.show })
+      if (was.show !== is.show || was.text !== is.text || was.since !== is.since) {
+        expected.push({ user, before: was.show, after: is.show, was })
       }
     }
     assert.deepEqual([...told].sort(byUser), expected.sort(byUser), `changes told after ${step.do}`)
@@ -184,6 +186,9 @@ function replay({
       case 'expect':
         board.expect(userAt(step.user))
         return model.expect(userAt(step.user))
+      case 'doubt':
+        board.doubt(userAt(step.user))
+        return model.doubt(userAt(step.user))
       case 'forget':
         board.forget(userAt(step.user))
         return model.forget(userAt(step.user))
@@ -204,7 +209,10 @@ function replay({
 
   function count(): Record<Show, number> {
     const counts = { chat: 0, online: 0, away: 0, xa: 0, dnd: 0, offline: 0, unknown: 0 }
-    for (const user of model.users.keys()) counts[model.look(user).show]++
+    for (const user of model.users.keys()) {
+      const { show } = model.look(user)
+      counts[show === 'unknown' ? 'offline' : show]++
+    }
     return counts
   }
 

@@ -406,15 +406,74 @@ describe('PresenceBoard', () => {
     beforeEach(() => board.linkUp())
 
     it('are told with the shows before and after', () => {
-      put('a', { show: 'away' })
+      const hers = { user: ALICE, domain: 'example.org' }
+      put('a', { show: 'away', text: 'tea' })
       board.remove(ALICE, 'a', null, null)
       board.forget(ALICE)
       assert.deepEqual(changes, [
-        { user: ALICE, domain: 'example.org', before: 'offline', after: 'away' },
-        { user: ALICE, domain: 'example.org', before: 'away', after: 'offline' },
-        { user: ALICE, domain: 'example.org', before: 'offline', after: 'unknown' },
+        { ...hers, before: 'unknown', after: 'away', was: { show: 'unknown', text: null, since: -1 } },
+        { ...hers, before: 'away', after: 'offline', was: { show: 'away', text: 'tea', since: beginning } },
+        { ...hers, before: 'offline', after: 'unknown', was: { show: 'offline', text: null, since: beginning } },
       ])
       assert.equal(get(), null)
+    })
+
+    describe('of who was never seen', () => {
+      const told = () => changes.map(({ user, before, after }) => [user, before, after])
+
+      it('are told at the first proof: she is offline then, and not before', async () => {
+        board.expect(ALICE)
+        board.expect(BOB)
+        board.linkUp()
+        assert.deepEqual(told(), [])
+        board.settle(ALICE, board.mark())
+        assert.deepEqual(told(), [[ALICE, 'unknown', 'offline']])
+        await board.settleDomain('example.org', board.mark())
+        assert.deepEqual(told().slice(1), [[BOB, 'unknown', 'offline']])
+        board.remove(BOB, null, null, null)
+        await board.settleDomain('example.org', board.mark())
+        assert.equal(changes.length, 2)
+        assert.deepEqual(board.counts.offline, 2)
+      })
+
+      it('are told at once where her whole domain is proven, and not where that is over or not of her', async () => {
+        board.linkUp()
+        await board.settleDomain('example.org', board.mark())
+        board.expect(ALICE)
+        board.doubt(BOB)
+        board.expect(BOB)
+        assert.deepEqual(told(), [[ALICE, 'unknown', 'offline']])
+        board.linkDown()
+        board.expect(jid('late@example.org'))
+        assert.equal(changes.length, 1)
+      })
+
+      it('begin where the log has nothing of her, though her whole domain was proven', async () => {
+        board.linkUp()
+        await board.settleDomain('example.org', board.mark())
+        put('a')
+        board.remove(BOB, 'a', null, null)
+        board.remove(jid('past@example.org'), 'a', null, beginning - 1000)
+        assert.deepEqual(
+          changes.map(({ before, was, after }) => [before, was.show, after]),
+          [
+            ['unknown', 'unknown', 'online'],
+            ['unknown', 'unknown', 'offline'],
+            ['unknown', 'unknown', 'offline'],
+          ],
+        )
+      })
+
+      it('are not told when she is forgotten', () => {
+        board.expect(ALICE)
+        board.forget(ALICE)
+        assert.deepEqual(told(), [])
+      })
+
+      it('are not stored as if she had been', () => {
+        board.expect(ALICE)
+        assert.equal(board.stored(ALICE).show, 'unknown')
+      })
     })
 
     it('are told no more after listening ended', () => {

@@ -19,15 +19,19 @@ interface User {
   resources: Map<string, Resource>
   offlineSince: number | null
   offlineText: string | null
+  /** Whether anything was ever proven of her. */
+  proven: boolean
+  /** Number of the event since which nobody believes what was proven of her domain before. */
+  doubtedIn: number | null
 }
 
-interface Look {
+export interface Look {
   readonly show: Show
   readonly text: string | null
   readonly since: number | null
 }
 
-const NOBODY: Look = { show: 'offline', text: null, since: null }
+const NOBODY: Look = { show: 'unknown', text: null, since: null }
 const SHOWS: readonly AvailableShow[] = ['chat', 'online', 'away', 'xa', 'dnd']
 
 /**
@@ -56,6 +60,7 @@ export class ReferenceBoard {
     if (stored.show === 'unknown') return
     const user = this.#user(stored.user)
     user.loaded = true
+    user.proven = true
     if (stored.show === 'offline') {
       user.offlineSince = stored.shownSince
       user.offlineText = stored.text
@@ -174,7 +179,16 @@ export class ReferenceBoard {
 
   expect(jid: string): void {
     this.#event++
-    this.#user(jid)
+    if (this.users.has(jid)) return
+    const link = this.#links.at(-1)
+    const domain = domainOf(jid)
+    const isCovered = this.#proofs.some(({ who, event }) => who === domain && link && event >= link.from)
+    this.#user(jid).proven = isCovered && link?.endedAt === null
+  }
+
+  doubt(jid: string): void {
+    this.#event++
+    this.#user(jid).doubtedIn = this.#event
   }
 
   forget(jid: string): void {
@@ -186,7 +200,7 @@ export class ReferenceBoard {
   /** Her winner's presence, whatever its freshness; somebody unknown looks like somebody who never came. */
   look(jid: string): Look {
     const user = this.users.get(jid)
-    if (!user) return NOBODY
+    if (!user?.proven) return NOBODY
     const [winner] = [...user.resources.values()].sort(
       (a, b) => b.priority - a.priority || SHOWS.indexOf(a.show) - SHOWS.indexOf(b.show) || b.changedBy - a.changedBy,
     )
@@ -198,11 +212,13 @@ export class ReferenceBoard {
     if (!this.users.has(jid)) return null
     const freshness = this.freshness(jid, now)
     if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
-    return { ...this.look(jid), freshness }
+    const look = this.look(jid)
+    return look.show === 'unknown' ? { show: 'offline', text: null, since: null, freshness } : { ...look, freshness }
   }
 
   freshness(jid: string, now: number): Freshness {
-    const domain = jid.slice(jid.lastIndexOf('@') + 1)
+    if (this.users.get(jid)?.doubtedIn != null) return 'unknown'
+    const domain = domainOf(jid)
     let knownUntil = this.users.get(jid)?.loaded ? this.#bootedAt : Number.NEGATIVE_INFINITY
     for (const link of this.#links) {
       const covered = this.#proofs.some(
@@ -224,7 +240,14 @@ export class ReferenceBoard {
   #user(jid: string): User {
     let user = this.users.get(jid)
     if (!user) {
-      user = { loaded: false, resources: new Map(), offlineSince: null, offlineText: null }
+      user = {
+        loaded: false,
+        resources: new Map(),
+        offlineSince: null,
+        offlineText: null,
+        proven: false,
+        doubtedIn: null,
+      }
       this.users.set(jid, user)
     }
     return user
@@ -236,6 +259,8 @@ export class ReferenceBoard {
   }
 
   #drop(user: User, since: number, now: number): void {
+    user.proven = true
+    if (user.doubtedIn !== null && user.doubtedIn <= since) user.doubtedIn = null
     const wasThere = user.resources.size > 0
     for (const [name, { heardIn }] of user.resources) if (heardIn < since) user.resources.delete(name)
     if (!wasThere || user.resources.size > 0) return
@@ -245,9 +270,16 @@ export class ReferenceBoard {
 
   /** Whoever has spoken since the link came up, and of whom nothing older is left, is live. */
   #spoke(jid: string, user: User): void {
+    user.doubtedIn = null
+    if (user.resources.size > 0 || user.offlineSince !== null) user.proven = true
     const link = this.#links.at(-1)
     if (!link || link.endedAt !== null) return
     for (const { heardIn } of user.resources.values()) if (heardIn < link.from) return
+    user.proven = true
     this.#proofs.push({ who: jid, event: this.#event })
   }
+}
+
+function domainOf(jid: string): string {
+  return jid.slice(jid.lastIndexOf('@') + 1)
 }

@@ -121,7 +121,7 @@ class Service {
 
   /** As PresenceWriter would. */
   async save(user = ALICE): Promise<void> {
-    await new SqlitePresenceStore(this.#database).append([this.board.stored(user)])
+    await new SqlitePresenceStore(this.#database).append([{ ...this.board.stored(user), was: 'unknown' }], 0)
   }
 
   ask(
