@@ -9,7 +9,7 @@ export interface Grant {
   readonly uid: string
   /** `status` is always among them. */
   readonly scope: readonly Scope[]
-  /** The app is told nothing until it is not. */
+  /** To the app she is offline until it is not. */
   readonly paused: boolean
   /** ms since 1970 */
   readonly grantedAt: number

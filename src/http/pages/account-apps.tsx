@@ -40,7 +40,7 @@ function GrantItem({ csrf, app, grant }: GrantedApp & { csrf: string }) {
           </p>
           <p class="hint">
             Since <Moment at={grant.grantedAt} />
-            {grant.paused ? '. It is told nothing until you resume it.' : ''}
+            {grant.paused ? '. To it you are offline until you resume it.' : ''}
           </p>
         </div>
       </div>

@@ -37,7 +37,7 @@ export interface AccountPagesParts {
 const DONE: Readonly<Record<string, Done>> = {
   published: { at: 'publish', text: 'Saved: that is what anybody sees from now on.' },
   scope: { at: 'apps', text: 'Saved.' },
-  paused: { at: 'apps', text: 'It is paused: it is told nothing until you resume it.' },
+  paused: { at: 'apps', text: 'It is paused: to it you are offline until you resume it.' },
   resumed: { at: 'apps', text: 'It sees you again.' },
   revoked: { at: 'apps', text: 'It is revoked, and sees nothing of you any more.' },
   link: { at: 'link', text: 'The public link is gone.' },

@@ -62,7 +62,9 @@ export function GrantPage({ csrf, user, action, app, host, scope, before }: Gran
         )}
         {before?.paused && (
           <p>
-            <strong>You have paused it; it is told nothing until you resume it at your account page (/account).</strong>
+            <strong>
+              You have paused it; to it you are offline until you resume it at your account page (/account).
+            </strong>
           </p>
         )}
         <div class="actions consent">
