@@ -4,7 +4,8 @@ import type { Config } from './config.js'
 import { Cursors } from './delivery/cursors.js'
 import { Feeds } from './delivery/feeds.js'
 import { LogTail } from './delivery/log-tail.js'
-import { Streams } from './delivery/streams.js'
+import { type Refusal, StreamGate } from './delivery/stream-gate.js'
+import { Streams, type StreamsParts } from './delivery/streams.js'
 import type { Clock } from './presence/clock.js'
 import { type BareJid, domainOf } from './presence/jid.js'
 import type { PresenceBoard } from './presence/presence-board.js'
@@ -26,17 +27,22 @@ export interface DeliverySideParts {
   /** 0 to 1 */
   readonly fraction: () => number
   readonly failed: (error: unknown) => void
+  readonly counter: StreamsParts['counter'] & { refused(why: Refusal): void }
 }
+
+// Each is a connection; what HttpServer has beyond them is left to those who ask for a status.
+const MOST_STREAMS = 10_500
 
 /** How changes come to apps: the log's readers, and what they send. */
 export class DeliverySide {
   readonly feeds: Feeds
   readonly streams: Streams
+  readonly gate: StreamGate
   readonly #tail: LogTail
 
   private constructor(parts: DeliverySideParts, epoch: string) {
-    const { config, storage, board, writer, apps, grants, address, clock, random, fraction, failed } = parts
-    const { streamBuffer, streamLag, streamsPerApp } = config.limits
+    const { config, storage, board, writer, apps, grants, address, clock, random, fraction, failed, counter } = parts
+    const { streamBuffer, streamLag, streamsPerApp, connectionsPerAddress } = config.limits
     const after = (ms: number, run: () => void) => clock.after(ms, run)
     this.#tail = new LogTail({ log: storage.changes, after, failed })
     this.feeds = new Feeds({
@@ -56,8 +62,16 @@ export class DeliverySide {
       feeds: this.feeds,
       clock,
       limits: { bufferBytes: streamBuffer, lagMs: streamLag, perApp: streamsPerApp },
+      isActive: async (appid) => (await apps.find(appid))?.active === true,
       fraction,
       failed,
+      counter,
+    })
+    this.gate = new StreamGate({
+      apps,
+      tickets: { read: async () => null },
+      limits: { perAddress: connectionsPerAddress, all: MOST_STREAMS },
+      refused: (why) => counter.refused(why),
     })
     apps.onStop(({ appid }) => this.streams.end(appid, 'stopped'))
     writer.onAppend((batch) => this.#tail.appended(batch))
@@ -70,8 +84,8 @@ export class DeliverySide {
     return side
   }
 
+  /** To be called once its streams have stopped. */
   async stop(): Promise<void> {
-    await this.streams.stop()
     this.feeds.stop()
     this.#tail.stop()
   }

@@ -219,6 +219,7 @@ export class Gateway {
       unstoredUsers: () => writer.waiting,
       upstreams: rosterSide.upstreams,
       rosterRefreshes: refreshes,
+      streams: () => delivery.streams.counts,
     })
     const readiness = () => [
       ...(link.online ? [] : [`xmpp: ${lastLinkError ?? 'connecting'}`]),
@@ -274,6 +275,11 @@ export class Gateway {
       random: randomBytes,
       fraction: Math.random,
       failed,
+      counter: {
+        refused: (why) => metrics.streamsRefused.add(why),
+        ended: (_, parting) => metrics.streamsEnded.add(parting),
+        sent: (transport, updates) => metrics.updatesSent.add(transport, updates),
+      },
     })
     this.#opened.push(() => delivery.stop())
     const turns = new Turns()
@@ -289,6 +295,8 @@ export class Gateway {
     const http = new HttpServer(config.http, { turns, clock, first, rest: application.callback(), failed })
     const url = await http.start()
     this.#opened.push(() => http.stop())
+    // The server waits for connections to end; those of streams do when their readers are asked to come back.
+    this.#opened.push(() => delivery.streams.stop())
     // Stopped while rosters are still served: Prosody fetches them.
     this.#opened.push(() => refreshes.stop())
     rosterSide.refreshAll().catch(failed)

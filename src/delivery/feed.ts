@@ -68,9 +68,9 @@ export class Feed {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Whether nothing came after that position yet. */
+  /** Whether nothing came after that position yet, nor is left in its batch. */
   isAtEnd(position: Position): boolean {
-    return batchOf(position) >= this.#parts.tail.seen
+    return position >= this.position
   }
 
   /** Everybody it may see, at one point of the log: that where it stands as this resolves, before anybody else goes on. */

@@ -1,11 +1,14 @@
 import type { Clock } from '../presence/clock.js'
 import type { Feed, FeedListener } from './feed.js'
 import type { Position } from './position.js'
-import type { Told, Update } from './update.js'
+import type { Told } from './update.js'
 import type { Signal, Wire } from './wire.js'
 
-/** Why a stream ends. The first four are final; after the others its reader may come back. */
-export type Ending = 'bad-key' | 'stopped' | 'replaced' | 'gone' | 'too-slow' | 'failed' | 'shutdown'
+/** Why we end a stream. The first three are final; after the others its reader may come back. */
+export type Ending = 'bad-key' | 'stopped' | 'replaced' | 'too-slow' | 'failed' | 'shutdown'
+
+/** Why it is over: the reader has left, is not heard any more, or breaks the rules of her transport. */
+export type Parting = Ending | 'left' | 'unheard' | 'unruly'
 
 /** A connection, as a stream writes to it. */
 export interface Sink {
@@ -31,12 +34,14 @@ export interface StreamParts {
   /** Whom alone it tells of; null: everybody that the app may see. */
   readonly uids: ReadonlySet<string> | null
   readonly failed: (error: unknown) => void
+  /** So many updates were written, those of snapshots not among them. */
+  readonly sent: (updates: number) => void
   /** Called once, when it ends in whatever way. */
-  readonly closed: () => void
+  readonly closed: (parting: Parting) => void
 }
 
-// A snapshot is written so many users at a time, as fast as they are read.
-const USERS_A_CHUNK = 500
+// So many users at a time are written: with the longest texts it is less than 1 MiB, which is what many clients take at once.
+const USERS_A_CHUNK = 200
 // Who takes nothing at all of it for so long is cut off.
 const STALLED_MS = 30_000
 
@@ -82,7 +87,7 @@ export class Stream implements FeedListener {
   /** Ends it; the reader is told why as far as her connection still takes it. */
   end(ending: Ending): void {
     if (this.#ended) return
-    this.closed()
+    this.closed(ending)
     this.#parts.sink.end(ending)
   }
 
@@ -94,10 +99,10 @@ export class Stream implements FeedListener {
   }
 
   /** To be called when the connection is gone. */
-  closed(): void {
+  closed(parting: Parting = 'left'): void {
     if (this.#ended) return
     this.#ended = true
-    this.#parts.closed()
+    this.#parts.closed(parting)
     this.#unlisten?.()
     this.#queue = []
     this.#queued = 0
@@ -129,7 +134,8 @@ export class Stream implements FeedListener {
   told(told: readonly Told[]): void {
     if (this.#ended) return
     const mine = this.#mine(told)
-    if (mine.length > 0) this.#push(this.#parts.feed.encoded(told, mine, this.#parts.wire))
+    const { feed, wire } = this.#parts
+    for (const part of chunks(mine)) this.#tell(feed.encoded(told, part, wire), part.length)
   }
 
   freshness(freshness: 'live' | 'stale'): void {
@@ -158,9 +164,8 @@ export class Stream implements FeedListener {
         position = await this.#snapshot()
         continue
       }
-      const mine = this.#mine(step.told)
-      for (let i = 0; i < mine.length; i += USERS_A_CHUNK) {
-        this.#push(wire.told(mine.slice(i, i + USERS_A_CHUNK), feed.cursors))
+      for (const part of chunks(this.#mine(step.told))) {
+        this.#tell(wire.told(part, feed.cursors), part.length)
         await this.#flowing()
         if (this.#ended) return
       }
@@ -178,8 +183,8 @@ export class Stream implements FeedListener {
     const { updates, position } = await feed.snapshot()
     const mine = uids ? updates.filter(({ uid }) => uids.has(uid)) : updates
     // An empty one is said, too.
-    for (let i = 0; i === 0 || i < mine.length; i += USERS_A_CHUNK) {
-      this.#push(wire.snapshot(mine.slice(i, i + USERS_A_CHUNK) as readonly Update[]))
+    for (const part of mine.length === 0 ? [mine] : chunks(mine)) {
+      this.#push(wire.snapshot(part))
       await this.#flowing()
       if (this.#ended) break
     }
@@ -190,6 +195,12 @@ export class Stream implements FeedListener {
     const { uids } = this.#parts
     if (uids === null || told.every(({ update }) => uids.has(update.uid))) return told
     return told.filter(({ update }) => uids.has(update.uid))
+  }
+
+  #tell(chunk: Buffer, updates: number): void {
+    if (this.#ended) return
+    this.#push(chunk)
+    this.#parts.sent(updates)
   }
 
   #say(signal: Signal): void {
@@ -218,4 +229,9 @@ export class Stream implements FeedListener {
       this.#drained = null
     }
   }
+}
+
+function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
+  if (items.length > 0 && items.length <= USERS_A_CHUNK) return yield items
+  for (let i = 0; i < items.length; i += USERS_A_CHUNK) yield items.slice(i, i + USERS_A_CHUNK)
 }

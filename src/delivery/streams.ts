@@ -1,8 +1,8 @@
 import type { AppId } from '../apps/app.js'
 import type { Clock, Timer } from '../presence/clock.js'
 import type { Feeds } from './feeds.js'
-import { type Ending, type Sink, Stream, type StreamLimits } from './stream.js'
-import type { Wire } from './wire.js'
+import { type Ending, type Parting, type Sink, Stream, type StreamLimits } from './stream.js'
+import type { Transport, Wire } from './wire.js'
 
 const CHECK_MS = 1000
 // Those who were asked to come back do so spread over this, more the more of them there are.
@@ -14,6 +14,8 @@ const PARTING_MS = 500
 
 export interface StreamsParts {
   readonly feeds: Pick<Feeds, 'open' | 'close'>
+  /** Whether the app may be told anything, now. */
+  readonly isActive: (appid: AppId) => Promise<boolean>
   readonly clock: Clock
   readonly limits: StreamLimits & {
     /** With its key; one more ends the oldest. Those with a ticket are not counted. */
@@ -22,6 +24,10 @@ export interface StreamsParts {
   /** 0 to 1 */
   readonly fraction: () => number
   readonly failed: (error: unknown) => void
+  readonly counter: {
+    ended(transport: Transport, parting: Parting): void
+    sent(transport: Transport, updates: number): void
+  }
 }
 
 export interface StreamRequest {
@@ -40,6 +46,7 @@ export class Streams {
   readonly #ofApp = new Map<AppId, Set<Stream>>()
   /** Of those with a key, the oldest first. */
   readonly #keyed = new Map<AppId, Set<Stream>>()
+  readonly #counts: Record<Transport, number> = { websocket: 0, ndjson: 0, sse: 0 }
   #timer: Timer
   #isClosing = false
 
@@ -48,16 +55,18 @@ export class Streams {
     this.#timer = this.#checkLater()
   }
 
-  get count(): number {
-    let count = 0
-    for (const streams of this.#ofApp.values()) count += streams.size
-    return count
+  /** Those that are open. */
+  get counts(): Readonly<Record<Transport, number>> {
+    return this.#counts
   }
 
-  /** Who asks for it may see the app's users, and goes on to see them until it ends. `opened`: before anything is written. */
+  /**
+   * Who asks for it was admitted. `opened`: before anything is written; whoever's reader has left by then closes it there.
+   * Rejects, with nothing open, where storage fails.
+   */
   async open(request: StreamRequest, opened: (stream: Stream) => void): Promise<void> {
     const { appid, sink, wire, uids, since } = request
-    const { feeds, clock, limits, failed } = this.#parts
+    const { feeds, clock, limits, failed, counter } = this.#parts
     const feed = await feeds.open(appid)
     const stream = new Stream({
       feed,
@@ -67,11 +76,23 @@ export class Streams {
       limits,
       uids,
       failed,
-      closed: () => this.#gone(appid, stream, () => feeds.close(feed)),
+      sent: (updates) => counter.sent(wire.transport, updates),
+      closed: (parting) => {
+        this.#counts[wire.transport]--
+        take(this.#ofApp, appid, stream)
+        take(this.#keyed, appid, stream)
+        feeds.close(feed)
+        counter.ended(wire.transport, parting)
+      },
     })
+    this.#counts[wire.transport]++
     opened(stream)
-    if (this.#isClosing) return stream.dismiss(this.#spread(1))
+    if (this.#isClosing) stream.dismiss(this.#spread(1))
+    if (stream.ended) return
     add(this.#ofApp, appid, stream)
+    // Whoever stops the app from now on ends it; who did before is seen here.
+    if (await this.#isStopped(appid, stream)) return stream.end('stopped')
+    if (stream.ended) return
     if (uids === null) this.#replaceOldest(appid, stream)
     await stream.run(since)
   }
@@ -103,10 +124,13 @@ export class Streams {
     }
   }
 
-  #gone(appid: AppId, stream: Stream, close: () => void): void {
-    take(this.#ofApp, appid, stream)
-    take(this.#keyed, appid, stream)
-    close()
+  async #isStopped(appid: AppId, stream: Stream): Promise<boolean> {
+    try {
+      return !(await this.#parts.isActive(appid))
+    } catch (error) {
+      stream.closed('failed')
+      throw error
+    }
   }
 
   #checkLater(): Timer {

@@ -8,8 +8,11 @@ export type Signal =
   | { readonly freshness: 'live' | 'stale' }
   | { readonly reconnect: number }
 
+export type Transport = 'websocket' | 'ndjson' | 'sse'
+
 /** How a transport writes it. What it gives is sent as it is. */
 export interface Wire {
+  readonly transport: Transport
   snapshot(updates: readonly Update[]): Buffer
   told(told: readonly Told[], cursors: AppCursors): Buffer
   signal(signal: Signal): Buffer
@@ -17,6 +20,7 @@ export interface Wire {
 
 /** RFC 6455 §5.2: unmasked text frames, each a JSON text. */
 export const frames: Wire = {
+  transport: 'websocket',
   snapshot: (updates) => frame(`[${updates.map((update) => asObject(update)).join()}]`),
   told: (told, cursors) =>
     frame(`[${told.map(({ update, position }) => asObject(update, cursors.write(position))).join()}]`),
@@ -25,6 +29,7 @@ export const frames: Wire = {
 
 /** NDJSON. */
 export const lines: Wire = {
+  transport: 'ndjson',
   snapshot: (updates) => Buffer.from(`${pairs(updates)}}\n`),
   told: (told, cursors) => Buffer.from(`${line(told, cursors.write(lastOf(told)))}\n`),
   signal: (signal) => Buffer.from(`${JSON.stringify(signal)}\n`),
@@ -32,6 +37,7 @@ export const lines: Wire = {
 
 /** HTML Living Standard, §9.2 Server-sent events: each line an event. */
 export const events: Wire = {
+  transport: 'sse',
   snapshot: (updates) => Buffer.from(`data: ${pairs(updates)}}\n\n`),
   told(told, cursors) {
     const cursor = cursors.write(lastOf(told))

@@ -28,8 +28,9 @@ export interface HttpServerParts {
 }
 
 const GRACE_MS = 3000
-// One connection takes a file descriptor and a few kB; ten thousand leave room within what systemd allows a service.
-const MOST_CONNECTIONS = 10_000
+// One connection takes a file descriptor and a few kB. 10,500 may be streams (MOST_STREAMS): the others are left to those who ask
+// for a status. All together leave room within what systemd allows a service.
+const MOST_CONNECTIONS = 12_000
 const UNHANDLED_BYTES = 64 * 1024 * 1024
 // It looks at every connection.
 const MAKE_ROOM_EVERY_MS = 1000

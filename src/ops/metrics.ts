@@ -9,7 +9,13 @@ export interface MetricSources {
   readonly unstoredUsers: () => number
   /** Of each domain whose rosters come from a web app. */
   readonly upstreams: ReadonlyMap<string, { readonly isDown: boolean; readonly owed: number }>
+  /** Open ones, by transport. */
+  readonly streams: () => Readonly<Record<string, number>>
   readonly rosterRefreshes: { readonly waiting: number; readonly faults: { readonly length: number } }
+}
+
+interface Tally {
+  add(value?: string | number, count?: number): void
 }
 
 const PREFIX = 'presence_gateway_'
@@ -33,7 +39,24 @@ export class Metrics {
   readonly staleRosters = this.#tally('stale_rosters_served_total', 'Last good copies, or none, served', 'domain')
   readonly linkLosses = this.#tally('link_losses_total', 'Attempts or connections to the XMPP server that ended')
 
-  constructor({ board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes }: MetricSources) {
+  readonly streamsRefused = this.#tally(
+    'streams_refused_total',
+    'Requests for streams refused: bad-key, bad-ticket, stopped (app not active), origin (a page without a ticket), too-many (of one address), full (of all)',
+    'reason',
+  )
+  readonly streamsEnded = this.#tally(
+    'streams_ended_total',
+    'Streams that ended: left, unheard, unruly (broke the protocol), stopped (app not active), replaced, too-slow, failed, shutdown',
+    'reason',
+  )
+  readonly updatesSent = this.#tally(
+    'updates_sent_total',
+    'Updates written to streams after their snapshots',
+    'transport',
+  )
+
+  constructor(sources: MetricSources) {
+    const { board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes, streams } = sources
     // Event-loop lag, memory, CPU, garbage collection.
     collectDefaultMetrics({ register: this.registry })
     this.#gauge('link_up', 'Whether the link to the XMPP server is up', () => Number(linkOnline()))
@@ -49,6 +72,7 @@ export class Metrics {
       'Domains whose Prosody cannot be told of changed rosters',
       () => rosterRefreshes.faults.length,
     )
+    this.#gauges('streams', 'Open streams', 'transport', () => Object.entries(streams()))
     this.#gauges('users', 'Users by the show of their winning resource', 'show', () =>
       SHOWS.filter((show) => show !== 'unknown').map((show) => [show, board.counts[show]]),
     )
@@ -65,7 +89,7 @@ export class Metrics {
   }
 
   /** Counts in a plain map: prom-client's own counting takes longer than answering a status query. */
-  #tally(name: string, help: string, label?: string): { add(value?: string | number): void } {
+  #tally(name: string, help: string, label?: string): Tally {
     const counts = new Map<string | number, number>()
     if (label === undefined) counts.set('', 0)
     const counter: Counter = new Counter({
@@ -78,7 +102,7 @@ export class Metrics {
         for (const [value, count] of counts) counter.inc(label === undefined ? {} : { [label]: value }, count)
       },
     })
-    return { add: (value = '') => void counts.set(value, (counts.get(value) ?? 0) + 1) }
+    return { add: (value = '', count = 1) => void counts.set(value, (counts.get(value) ?? 0) + count) }
   }
 
   #gauge(name: string, help: string, read: () => number): void {
