@@ -7,6 +7,7 @@ import { type Config, controlSocket } from './config.js'
 import { DeliverySide } from './delivery-side.js'
 import { GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
+import { clientAddress } from './http/client-address.js'
 import { bindError, HttpServer } from './http/http-server.js'
 import { PublicView } from './http/public-view.js'
 import { RosterEndpoint } from './http/roster-endpoint.js'
@@ -28,6 +29,7 @@ import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
 import { RosterControl } from './roster-control.js'
 import { RosterSide } from './roster-side.js'
+import { SocketServer } from './sockets/socket-server.js'
 import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
@@ -292,10 +294,26 @@ export class Gateway {
       pages: web.pages,
       failed,
     })
-    const http = new HttpServer(config.http, { turns, clock, first, rest: application.callback(), failed })
+    const sockets = new SocketServer({
+      gate: delivery.gate,
+      streams: delivery.streams,
+      clientAddress: clientAddress(config.http.trustProxy),
+      clock,
+      mostInFrame: limits.frame,
+      failed,
+    })
+    const http = new HttpServer(config.http, {
+      turns,
+      clock,
+      first,
+      rest: application.callback(),
+      upgrades: sockets,
+      failed,
+    })
     const url = await http.start()
     this.#opened.push(() => http.stop())
     // The server waits for connections to end; those of streams do when their readers are asked to come back.
+    this.#opened.push(() => sockets.stop())
     this.#opened.push(() => delivery.streams.stop())
     // Stopped while rosters are still served: Prosody fetches them.
     this.#opened.push(() => refreshes.stop())

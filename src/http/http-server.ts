@@ -4,7 +4,7 @@ import type { Clock } from '../presence/clock.js'
 import { Budget } from './budget.js'
 import { faultBody } from './fault.js'
 import { PATIENCE_MS } from './patience.js'
-import { Pipelines } from './pipelines.js'
+import { Pipelines, type Upgrades } from './pipelines.js'
 import type { Turns } from './turns.js'
 
 export interface HttpServerOptions {
@@ -23,6 +23,8 @@ export interface HttpServerParts {
   readonly first: { handle(request: IncomingMessage, response: ServerResponse): boolean }
   /** Answers what `first` does not. */
   readonly rest: RequestListener
+  /** Whoever takes WebSockets; without it nobody does. */
+  readonly upgrades?: Upgrades
   /** An error that nobody expected. */
   readonly failed: (error: unknown) => void
 }
@@ -44,10 +46,11 @@ export class HttpServer {
   readonly #clock: Clock
   #roomMade = Number.NEGATIVE_INFINITY
 
-  constructor(options: HttpServerOptions, { turns, clock, first, rest, failed }: HttpServerParts) {
+  constructor(options: HttpServerOptions, { turns, clock, first, rest, upgrades, failed }: HttpServerParts) {
     this.#options = options
     this.#clock = clock
-    const pipelines = new Pipelines(turns, clock, new Budget(options.unhandledBytes ?? UNHANDLED_BYTES))
+    const budget = new Budget(options.unhandledBytes ?? UNHANDLED_BYTES)
+    const pipelines = new Pipelines(turns, clock, budget, upgrades ?? { takes: () => false, take: () => {} })
     this.#pipelines = pipelines
     const nodeOptions = { connectionsCheckingInterval: 1000, IncomingMessage: pipelines.requestClass }
     this.#server = createServer(nodeOptions, (request, response) => {

@@ -6,6 +6,14 @@ import { onceSent } from './once-sent.js'
 import { PATIENCE_MS } from './patience.js'
 import type { Turns } from './turns.js'
 
+/** Takes over connections for WebSockets. */
+export interface Upgrades {
+  /** Whether it takes this request, which asks for one as RFC 6455 §4.1 has it. The same each time it is asked. */
+  takes(request: IncomingMessage): boolean
+  /** From now on the connection is its own; `rest` was read from it already. */
+  take(request: IncomingMessage, socket: Socket, rest: Buffer): void
+}
+
 /** So many answers may a connection wait for; what it asks beyond them is not read before they are sent. */
 const MOST_UNANSWERED = 16
 
@@ -14,20 +22,22 @@ const MOST_UNANSWERED = 16
  * brought, up to 64 KiB or a thousand requests, at once. It stops in the middle only for a request to change the protocol:
  * the one too many is declared one, and node hands over the connection. When the answers before it are sent, and it is the
  * connection's turn, node gets it back, with what was not handled as if it had just arrived. Whoever leaves more unhandled
- * than there is memory for is cut off.
+ * than there is memory for is cut off. A WebSocket that is asked for while answers are due is suspended in the same way.
  */
 export class Pipelines {
   readonly #turns: Turns
   readonly #clock: Clock
   /** For what is not handled yet. */
   readonly #budget: Budget
+  readonly #upgrades: Upgrades
   /** Of connections that pipelined: how many answers they wait for, up to the newest. */
   readonly #unanswered = new WeakMap<Socket, { count: number; last: ServerResponse }>()
   /** Those that wait for all they may, with the newest answer. */
   readonly #full = new Map<Socket, ServerResponse>()
   readonly #suspended = new Set<Socket>()
 
-  constructor(turns: Turns, clock: Clock, budget: Budget) {
+  constructor(turns: Turns, clock: Clock, budget: Budget, upgrades: Upgrades) {
+    this.#upgrades = upgrades
     this.#turns = turns
     this.#clock = clock
     this.#budget = budget
@@ -36,23 +46,33 @@ export class Pipelines {
   /** For node's option `IncomingMessage`. */
   get requestClass(): typeof IncomingMessage {
     const full = this.#full
+    const upgrades = this.#upgrades
     return class extends IncomingMessage {
+      #asksFor = false
+
       /** Node asks before it hands out a request, and again when it is the newest answered: it was not one too many then. */
       get upgrade(): boolean {
         if (full.size > 0 && full.has(this.socket) && full.get(this.socket)?.req !== this) return true
-        // The header Upgrade is ignored; CONNECT has no such choice.
-        return this.method === 'CONNECT'
+        // But for WebSockets the header Upgrade is ignored; CONNECT has no such choice.
+        return this.method === 'CONNECT' || (this.#asksFor && isForWebSocket(this) && upgrades.takes(this))
       }
 
       // Node says what the client wants, then whether somebody listens.
-      set upgrade(_: unknown) {}
+      set upgrade(isAsked: unknown) {
+        if (isAsked) this.#asksFor = true
+      }
     }
   }
 
   /** `server` must have been made with `requestClass`. */
   attend(server: Server): void {
     // What 'upgrade' gives is a Socket where the server is one of TCP.
-    server.on('upgrade', (request, socket, rest) => this.#suspend(server, request, socket as Socket, rest))
+    server.on('upgrade', (request, duplex, rest) => {
+      const socket = duplex as Socket
+      const isDue = this.#newest(socket) ?? answering(socket)
+      if (!isDue && isForWebSocket(request)) this.#upgrades.take(request, socket, rest)
+      else this.#suspend(server, request, socket, rest)
+    })
   }
 
   /** To be told of every request that node hands out, before it is answered. */
@@ -73,9 +93,9 @@ export class Pipelines {
 
   /** Calls back when the connection waits for no answer that can come, or is gone. */
   whenAnswered(socket: Socket, then: () => void): void {
-    const newest = this.#newest(socket)
+    const newest = this.#newest(socket)?.last ?? answering(socket)
     // What is not asked to the end is never answered.
-    if (newest?.last.req.complete) onceSent(newest.last, socket, then)
+    if (newest?.req.complete) onceSent(newest, socket, then)
     else then()
   }
 
@@ -121,6 +141,16 @@ export class Pipelines {
     if (socket.readableEnded) socket.emit('end')
     else socket.resume()
   }
+}
+
+function isForWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  return method === 'GET' && httpVersion === '1.1' && headers.upgrade?.toLowerCase() === 'websocket' && !hasBody
+}
+
+/** The one answer that waits for no other; node has no other word for it. */
+function answering(socket: Socket): ServerResponse | null {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? null
 }
 
 /** As it was read. */
