@@ -15,6 +15,7 @@ import { RosterTokens } from './http/roster-tokens.js'
 import { type RosterRouteParts, rosterRoutes } from './http/routes/rosters.js'
 import { StatusEndpoint } from './http/status-endpoint.js'
 import { Turns } from './http/turns.js'
+import { bootId } from './ops/boot-id.js'
 import { ControlServer } from './ops/control-server.js'
 import type { Log } from './ops/log.js'
 import { Metrics } from './ops/metrics.js'
@@ -41,6 +42,7 @@ import type { XmlElement } from './xmpp/xml-element.js'
 
 const FORGET_EVERY_MS = 3_600_000
 const CHECK_STORAGE_MS = 1000
+const PRUNE_EVERY_MS = 1000
 const KNOWN_UNTIL_MS = 60_000
 
 /** The whole service, built from its parts and started in order. */
@@ -107,10 +109,11 @@ export class Gateway {
       const componentLock = await ComponentLock.acquire(xmpp.service, xmpp.domain, this.#pid)
       this.#opened.push(() => componentLock.release())
     }
-    const storage = new Storage(directory, {
-      failed: (reason) => log.error({ reason }, 'storing fails; everything is kept in memory and tried again'),
-      recovered: (mended) => log.info({ ...(mended && { mended }) }, 'storing works again'),
-    })
+    const observer = {
+      failed: (reason: string) => log.error({ reason }, 'storing fails; everything is kept in memory and tried again'),
+      recovered: (mended: string | null) => log.info({ ...(mended && { mended }) }, 'storing works again'),
+    }
+    const storage = new Storage(directory, observer, { boot: bootId(), now: () => clock.now() })
     this.#opened.push(() => storage.close())
 
     // Presence
@@ -123,7 +126,10 @@ export class Gateway {
     const boardLimits = { resources: limits.resources, staleAfterMs: xmpp.staleAfter }
     let knownUntil = await storage.presences.knownUntil()
     const board = new PresenceBoard(clock, boardLimits, knownUntil, (user) => forgotten.has(user))
-    const writer = new PresenceWriter(board, storage.presences, clock)
+    const writer = new PresenceWriter(board, storage.presences, clock, {
+      ms: limits.changeLog,
+      rows: limits.changeLogRows,
+    })
     await writer.load((domain) => isAccount || domains.has(domain))
     // Known, though perhaps never seen: who decided who sees her, and who let us see her; never who took that back.
     const seen = await storage.grants.users()
@@ -149,6 +155,8 @@ export class Gateway {
         }),
       }),
     )
+    // What it could not do, Storage says.
+    this.#every(PRUNE_EVERY_MS, () => writer.prune().catch(() => {}))
     this.#forget(board)
     this.#every(FORGET_EVERY_MS, () => this.#forget(board))
 
@@ -411,8 +419,8 @@ function* storedOn(board: PresenceBoard): Generator<StoredPresence> {
   for (const domain of board.domains) {
     for (const user of board.usersOf(domain)) {
       const stored = board.stored(user)
-      // Who is merely known to exist was never seen offline either.
-      if (stored.show !== 'offline' || stored.shownSince !== null) yield stored
+      // Who is merely known to exist was never seen.
+      if (stored.show !== 'unknown') yield stored
     }
   }
 }

@@ -59,7 +59,8 @@ export interface PresenceStore {
   kept(): Promise<readonly KeptBatch[]>
   /**
    * Readers of the log find nothing any more up to that number; what became of grants, only where it was before `grantsBefore`
-   * (ms since 1970), too. As durable as a batch.
+   * (ms since 1970). As durable as a batch. To be called again and again: a call gives back only so much room as keeps nobody
+   * waiting.
    */
   prune(upTo: number, grantsBefore: number): Promise<void>
   /** When the presences were last known to be so, ms since 1970; null: never. */

@@ -15,7 +15,6 @@ const KEPT_PER_USER = 2
 const MAX_BATCHES = 20_000
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 10_000
-const PRUNE_EVERY_MS = 1000
 // What became of grants is little, and who was away for a week must still learn who took hers back.
 const GRANTS_KEPT_MS = 7 * 86_400_000
 const DEFAULT_LIMITS: RetentionLimits = { ms: 3_600_000, rows: 1_000_000 }
@@ -56,7 +55,6 @@ export class PresenceWriter {
   #writing: Promise<void> = Promise.resolve()
   #unlisten: () => void = () => {}
   #stopped = false
-  #prunedAt = Number.NEGATIVE_INFINITY
 
   constructor(board: PresenceBoard, store: PresenceStore, clock: Clock, limits: RetentionLimits = DEFAULT_LIMITS) {
     this.#board = board
@@ -102,6 +100,12 @@ export class PresenceWriter {
       if (!this.#waiting.has(user)) this.#waiting.set(user, was)
       this.#timer ??= this.#later(TICK_MS)
     })
+  }
+
+  /** Lets go of what readers of the log are not to find any more. To be called each second; rejects if that fails. */
+  async prune(): Promise<void> {
+    const now = this.#clock.now()
+    await this.#store.prune(this.#retention.expired(now) ?? 0, now - GRANTS_KEPT_MS)
   }
 
   /** Stores what waits now; rejects if that fails. */
@@ -154,7 +158,6 @@ export class PresenceWriter {
     }
     if (users.size > 0) await this.#append(users)
     await this.#fold()
-    await this.#prune()
   }
 
   async #append(changed: ReadonlyMap<BareJid, Look>): Promise<void> {
@@ -216,13 +219,5 @@ export class PresenceWriter {
       this.#batches.delete(number)
       this.#logged -= count
     }
-  }
-
-  async #prune(): Promise<void> {
-    if (this.#clock.steady() - this.#prunedAt < PRUNE_EVERY_MS) return
-    this.#prunedAt = this.#clock.steady()
-    const now = this.#clock.now()
-    const upTo = this.#retention.expired(now)
-    if (upTo !== null) await this.#store.prune(upTo, now - GRANTS_KEPT_MS)
   }
 }

@@ -53,7 +53,10 @@ export class SqliteAccountStore implements AccountStore {
         if (last > 0) this.#removeFrom(last, user)
         // What came since.
         for (const { number, isHers } of this.#batches(searched, user, -1)) if (isHers) this.#removeFrom(number, user)
-        this.#takeFromGrants(grants)
+        this.#takeFromGrants(
+          user,
+          grants.filter((grant) => grant.user === user && !hersAlone.includes(grant.appid)),
+        )
         database.prepare('INSERT OR IGNORE INTO forgotten (hash) VALUES (?)').run(hash)
         return { grants: grants.map(grantOf), apps: hersAlone }
       }),
@@ -113,17 +116,18 @@ export class SqliteAccountStore implements AccountStore {
       .all(`[${JSON.stringify(user)},`, after, limit)
   }
 
-  /** Nothing names her in what became of them. */
-  #takeFromGrants(grants: readonly GrantRow[]): void {
-    const entries = grants.map(({ appid, uid }) => ({ appid, uid, user: null }))
-    if (entries.length > 0) logGrants(this.#database, entries, this.#now())
-    for (const { user, uid } of grants) {
-      this.#database
-        .prepare(
-          `UPDATE change_batch SET grants = replace(grants, ?, ?) WHERE grants IS NOT NULL AND instr(grants, ?) > 0`,
-        )
-        .run(`"${uid}",${JSON.stringify(user)}]`, `"${uid}",null]`, uid)
-    }
+  /** Nothing names her in what became of hers, those of before included. */
+  #takeFromGrants(user: BareJid, grants: readonly GrantRow[]): void {
+    // How an entry ends; no string within one can look like it.
+    const hers = `,${JSON.stringify(user)}]`
+    this.#database
+      .prepare(
+        `UPDATE change_batch INDEXED BY change_batch_grants SET grants = replace(grants, ?, ',null]')
+         WHERE grants IS NOT NULL AND instr(grants, ?) > 0`,
+      )
+      .run(hers, hers)
+    const gone = grants.map(({ appid, uid }) => ({ appid, uid, user: null }))
+    if (gone.length > 0) logGrants(this.#database, gone, this.#now())
   }
 
   /** Each batch is an array of rows that begin with the user. The place of hers stays: places are numbers, too. */

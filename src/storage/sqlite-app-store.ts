@@ -2,7 +2,6 @@ import type { App, AppIcon, AppId, AppStore, KeyHashes, Scope } from '../apps/ap
 import type { Grant } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably } from './database.js'
-import { logGrants } from './sqlite-change-log.js'
 import { type GrantRow, grantOf } from './sqlite-grant-store.js'
 
 interface Row {
@@ -30,11 +29,9 @@ const SELECT = `
 
 export class SqliteAppStore implements AppStore {
   readonly #database: Database
-  readonly #now: () => number
 
-  constructor(database: Database, now: () => number = Date.now) {
+  constructor(database: Database) {
     this.#database = database
-    this.#now = now
   }
 
   async find(appid: AppId): Promise<App | null> {
@@ -134,10 +131,6 @@ export class SqliteAppStore implements AppStore {
       const grants = this.#database.prepare<[string], GrantRow>('SELECT * FROM app_grant WHERE appid = ?').all(appid)
       for (const table of ['app', 'app_icon', 'app_member', 'app_grant']) {
         this.#database.prepare(`DELETE FROM ${table} WHERE appid = ?`).run(appid)
-      }
-      if (grants.length > 0) {
-        const gone = grants.map(({ uid }) => ({ appid, uid, user: null }))
-        logGrants(this.#database, gone, this.#now())
       }
       return grants.map(grantOf)
     })

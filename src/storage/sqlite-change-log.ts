@@ -2,7 +2,7 @@ import type { Statement } from 'better-sqlite3'
 import type { AppId } from '../apps/app.js'
 import type { ChangeLog, GrantEntry, LogBatch } from '../delivery/change-log.js'
 import { showOf } from '../presence/presence.js'
-import type { LoggedPresence } from '../presence/presence-store.js'
+import { type LoggedPresence, MOST_IN_BATCH } from '../presence/presence-store.js'
 import { ChangeLogState } from './change-log-state.js'
 import type { Database } from './database.js'
 import { type PackedPresence, unpackPresences } from './packed-presence.js'
@@ -21,14 +21,15 @@ export class SqliteChangeLog implements ChangeLog {
   readonly #state: ChangeLogState
   readonly #head: Statement<[], number | null>
   readonly #after: Statement<[number, number], Row>
-  readonly #grants: Statement<[number], Row>
+  readonly #grants: Statement<[number, string], Row>
 
   constructor(database: Database) {
     this.#state = new ChangeLogState(database)
     this.#head = database.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'change_batch'").pluck()
     this.#after = database.prepare('SELECT * FROM change_batch WHERE number > ? ORDER BY number LIMIT ?')
     this.#grants = database.prepare(
-      'SELECT * FROM change_batch WHERE number > ? AND grants IS NOT NULL ORDER BY number',
+      `SELECT * FROM change_batch INDEXED BY change_batch_grants
+       WHERE grants IS NOT NULL AND number > ? AND instr(grants, ?) > 0 ORDER BY number`,
     )
   }
 
@@ -55,20 +56,21 @@ export class SqliteChangeLog implements ChangeLog {
 
   async grantsAfter(appid: AppId, number: number): Promise<readonly (GrantEntry & { readonly number: number })[]> {
     return this.#grants
-      .all(number)
+      .all(number, JSON.stringify(appid))
       .flatMap((row) => batchOf(row).grants.map((entry) => ({ ...entry, number: row.number })))
       .filter((entry) => entry.appid === appid)
   }
 }
 
-/** Appends what became of grants, within the transaction in which it does. Returns the number of the batch. */
+/** Appends what became of grants, within the transaction in which it does. Returns the number of the last batch. */
 export function logGrants(database: Database, entries: readonly GrantEntry[], at: number): number {
-  const packed = entries.map(({ appid, uid, user }) => [appid, uid, user])
-  return Number(
-    database
-      .prepare("INSERT INTO change_batch (presences, grants, at) VALUES ('[]', ?, ?)")
-      .run(JSON.stringify(packed), at).lastInsertRowid,
-  )
+  const append = database.prepare("INSERT INTO change_batch (presences, grants, at) VALUES ('[]', ?, ?)")
+  let number = 0
+  for (let first = 0; first < entries.length; first += MOST_IN_BATCH) {
+    const packed = entries.slice(first, first + MOST_IN_BATCH).map(({ appid, uid, user }) => [appid, uid, user])
+    number = Number(append.run(JSON.stringify(packed), at).lastInsertRowid)
+  }
+  return number
 }
 
 function batchOf({ number, at, presences, grants }: Row): LogBatch {

@@ -16,6 +16,10 @@ interface Row {
   readonly priority: number
 }
 
+// A hundredth of a second's work; more than come in a second.
+const PRESENCES_DROPPED = 100_000
+const BATCHES_DROPPED = 2000
+
 /**
  * Appends each batch as one row of `change_batch`, and folds the oldest into `presence`, which has one row a user. To
  * write there is ten times as dear; who changes often is never written there.
@@ -27,8 +31,11 @@ export class SqlitePresenceStore implements PresenceStore {
   readonly #presencesOf: Statement<[number], string>
   readonly #keep: Statement<unknown[]>
   readonly #forget: Statement<[string]>
+  readonly #sizes: Statement<[number, number, number], { number: number; size: number }>
   readonly #drop: Statement<[number, number]>
   readonly #dropGrants: Statement<[number]>
+  /** No presences are left up to that number. */
+  #dropped = 0
 
   constructor(database: Database) {
     this.#database = database
@@ -42,8 +49,16 @@ export class SqlitePresenceStore implements PresenceStore {
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#forget = database.prepare('DELETE FROM presence WHERE user = ?')
-    this.#drop = database.prepare('DELETE FROM change_batch WHERE number <= min(?, ?) AND grants IS NULL')
-    this.#dropGrants = database.prepare('DELETE FROM change_batch WHERE grants IS NOT NULL AND at < ?')
+    this.#sizes = database.prepare(
+      'SELECT number, size FROM change_batch WHERE number > ? AND number <= ? ORDER BY number LIMIT ?',
+    )
+    this.#drop = database.prepare('DELETE FROM change_batch WHERE number > ? AND number <= ? AND grants IS NULL')
+    // Times follow numbers: those that are kept need not be looked at.
+    this.#dropGrants = database.prepare(
+      `DELETE FROM change_batch INDEXED BY change_batch_grants WHERE grants IS NOT NULL AND number < coalesce(
+         (SELECT number FROM change_batch INDEXED BY change_batch_grants
+          WHERE grants IS NOT NULL AND at >= ? ORDER BY number LIMIT 1), 1e18)`,
+    )
   }
 
   async changes(): Promise<Iterable<StoredChange>> {
@@ -71,7 +86,6 @@ export class SqlitePresenceStore implements PresenceStore {
         }
       }
       this.#state.setFolded(upTo)
-      this.#drop.run(upTo, this.#state.pruned)
     })()
   }
 
@@ -82,11 +96,13 @@ export class SqlitePresenceStore implements PresenceStore {
   }
 
   async prune(upTo: number, grantsBefore: number): Promise<void> {
+    const dropped = this.#nextDropped(upTo)
     this.#database.transaction(() => {
       this.#state.setPruned(upTo)
-      this.#drop.run(upTo, this.#state.folded)
+      this.#drop.run(this.#dropped, dropped)
       this.#dropGrants.run(grantsBefore)
     })()
+    this.#dropped = dropped
   }
 
   async knownUntil(): Promise<number | null> {
@@ -96,6 +112,19 @@ export class SqlitePresenceStore implements PresenceStore {
 
   async saveKnownUntil(time: number): Promise<void> {
     this.#database.prepare("REPLACE INTO moment (name, at) VALUES ('known until', ?)").run(time)
+  }
+
+  /** What is pruned and folded goes a slice a call: after a long time of being stopped that is all there is. */
+  #nextDropped(pruned: number): number {
+    const end = Math.min(this.#state.folded, Math.max(pruned, this.#state.pruned))
+    let presences = 0
+    let batches = 0
+    for (const { number, size } of this.#sizes.iterate(this.#dropped, end, BATCHES_DROPPED)) {
+      batches++
+      presences += size
+      if (batches === BATCHES_DROPPED || presences >= PRESENCES_DROPPED) return number
+    }
+    return Math.max(this.#dropped, end)
   }
 
   *#read(): Generator<StoredChange> {

@@ -16,7 +16,15 @@ import type { RosterCopies } from '../roster/roster-copies.js'
 import type { RosterPushStore } from '../roster/roster-push-store.js'
 import type { RosterStore } from '../roster/roster-store.js'
 import { ChangeLogState } from './change-log-state.js'
-import { type Database, databaseFile, explainStorage, isDamage, openDatabase, StorageError } from './database.js'
+import {
+  type Database,
+  databaseFile,
+  explainStorage,
+  isDamage,
+  openDatabase,
+  StorageError,
+  storageError,
+} from './database.js'
 import { removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { DatabasePlace } from './database-place.js'
 import { Salvage } from './salvage.js'
@@ -119,7 +127,12 @@ export class Storage {
     this.#observer = observer
     this.#now = now
     this.#open = open(directory, now)
-    this.#open.log.opened(boot, random(8).toString('hex'))
+    try {
+      this.#open.log.opened(boot, random(8).toString('hex'))
+    } catch (error) {
+      this.#open.database.close()
+      throw storageError(error, directory)
+    }
     this.#log = { epoch: this.#open.log.epoch, open: boot ?? '' }
   }
 
@@ -265,10 +278,13 @@ export class Storage {
     this.#open = open(this.#directory, this.#now)
   }
 
-  /** The number that the log has come to, or a later one. */
+  /**
+   * A later number than the log has come to. Not the same: what is written anew may have changes that no reader was told of,
+   * so all of them must find that they are too late.
+   */
   #last(): number {
     try {
-      return Math.max(lastBatchIn(this.#open.database), this.#lastBatch)
+      return Math.max(lastBatchIn(this.#open.database), this.#lastBatch) + 1
     } catch {
       return this.#lastBatch + UNKNOWN_BATCHES
     }
@@ -308,7 +324,7 @@ function open(directory: string, now: () => number): OpenDatabase {
     rosters: new SqliteRosterStore(database),
     rosterCopies: new SqliteRosterCopies(database),
     rosterPushes: new SqliteRosterPushStore(database),
-    apps: new SqliteAppStore(database, now),
+    apps: new SqliteAppStore(database),
     sessions: new SqliteSessionStore(database),
     personalTokens: new SqlitePersonalTokenStore(database),
     grants: new SqliteGrantStore(database, now),

@@ -41,6 +41,7 @@ export async function writeDatabase(file: string, contents: Contents): Promise<v
         0,
       )
       await presences.fold(batch, [batch], () => true)
+      // Nobody reads it.
       database.exec('DELETE FROM change_batch')
     }
     database.exec("DELETE FROM change_log; DELETE FROM sqlite_sequence WHERE name = 'change_batch'")

@@ -3,8 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ForgottenStore } from '../../src/accounts/forgotten.js'
 import type { AccountStore } from '../../src/apps/accounts.js'
+import { MOST_IN_BATCH } from '../../src/presence/presence-store.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 import { SqliteAccountStore } from '../../src/storage/sqlite-account-store.js'
+import { SqliteChangeLog } from '../../src/storage/sqlite-change-log.js'
 import { SqliteForgottenStore } from '../../src/storage/sqlite-forgotten-store.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
@@ -126,6 +128,22 @@ describe('AccountStore on SQLite', () => {
     assert.deepEqual(bytes(), ['gateway.db'])
     await opened.store.accounts.remove(alice, 'hash')
     assert.deepEqual(bytes(), [])
+  })
+
+  it('tells of all her grants, in batches of the log no longer than others', async () => {
+    const { database, accounts } = opened.store
+    database.transaction(() => {
+      const insert = database.prepare("INSERT INTO app_grant VALUES (?, 'app_' || ?, 'UID' || ?, 'status', 0, 1, 0)")
+      for (let n = 0; n <= MOST_IN_BATCH; n++) insert.run(alice, n, n)
+    })()
+    await accounts.remove(alice, 'hash')
+    const batches = (await new SqliteChangeLog(database).after(0, 1)) ?? []
+    assert.deepEqual(
+      batches.map(({ grants }) => grants.length),
+      [MOST_IN_BATCH, 1],
+    )
+    const told = new Set(batches.flatMap(({ grants }) => grants.map(({ uid }) => uid)))
+    assert.equal(told.size, MOST_IN_BATCH + 1)
   })
 
   it('does not wait for who reads just then', async () => {

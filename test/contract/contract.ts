@@ -19,6 +19,7 @@ export class WritingProcess {
     directory: string,
     what:
       | 'presences'
+      | 'changes'
       | 'choices'
       | 'subscriptions'
       | 'rosters'
@@ -108,19 +109,26 @@ export async function newestIn(store: PresenceStore): Promise<Map<BareJid, Store
   return newest
 }
 
-/** Every row of every table. */
-export function tablesOf(directory: string): Record<string, unknown[]> {
+/** Opens the database beside whoever uses it. */
+export function sqliteOn<T>(directory: string, run: (database: Database) => T): T {
   const database = openDatabase(directory)
   try {
+    return run(database)
+  } finally {
+    database.close()
+  }
+}
+
+/** Every row of every table. */
+export function tablesOf(directory: string): Record<string, unknown[]> {
+  return sqliteOn(directory, (database) => {
     const tables = database.prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
     return Object.fromEntries(
       tables
         .filter(({ name }) => !name.startsWith('sqlite_'))
         .map(({ name }) => [name, database.prepare(`SELECT * FROM ${name} ORDER BY 1`).all()]),
     )
-  } finally {
-    database.close()
-  }
+  })
 }
 
 /** Overwrites a file with nonsense, all of it but its first page, as a failing disk may. */

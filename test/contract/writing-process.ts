@@ -32,6 +32,14 @@ if (what === 'lock') {
   DirectoryLock.acquire(directory, process.pid)
   acknowledged('held')
   setInterval(() => {}, 1000)
+} else if (what === 'opening') {
+  const storage = new Storage(directory, { failed: acknowledged, recovered: () => {} }, { boot: 'boot 1' })
+  acknowledged('opened')
+  const said = { show: 'away', text: null, shownSince: 1, idleSince: null, resource: 'r', priority: 0 } as const
+  await storage.presences.append([{ user: jid('a@h'), ...said, was: 'unknown' }], 1)
+  acknowledged('appended')
+  await storage.close()
+  acknowledged('closed')
 } else if (what === 'everything') {
   await everything()
 } else {
@@ -57,6 +65,18 @@ if (what === 'lock') {
       const pair = [user, jid(`twin${n}@example.org`)].map((each) => ({ user: each, ...rest }))
       const batch = await presences.append(pair, n)
       await presences.fold(batch - 100, [batch - 100], () => true)
+    } else if (what === 'changes') {
+      const said = { show: 'away', text: null, shownSince: n, idleSince: null, resource: 'r', priority: 0 } as const
+      const pair = [user, jid(`twin${n}@example.org`)].map((each) => ({ user: each, ...said, was: 'offline' as const }))
+      const number = await presences.append(pair, n)
+      acknowledged(String(number))
+      await presences.fold(number - 50, [number - 50], () => true)
+      await presences.prune(number - 100, 0)
+      const grant = { user, appid: 'app_x' as AppId, scope: ['status'], paused: false, grantedAt: n } as const
+      const { changedIn } = await grants.save({ ...grant, uid: `UID${n}` })
+      acknowledged(String(changedIn))
+      if (n % 2 === 0) await grants.remove(user, grant.appid)
+      continue
     } else if (what === 'rosters') {
       await rosters.save(new Map([[user, '"bob@h":{"name":"Bob","groups":{}}']]))
     } else if (what === 'roster-copies') {
