@@ -285,12 +285,14 @@ export class PresenceBoard {
 
   forget(jid: BareJid): void {
     const user = this.#find(jid)
-    if (!user) return
-    this.#counts[user.shown.show]--
-    user.domain.users.delete(jid)
-    user.domain.unproven.delete(jid)
     const before = lookOf(user)
-    if (before.show !== 'unknown') this.#tell(user, before, 'unknown')
+    if (user) {
+      this.#counts[user.shown.show]--
+      user.domain.users.delete(jid)
+      user.domain.unproven.delete(jid)
+    }
+    // Of who is refused it is told though nobody knows her: what is about to be done of her must not be.
+    if (before.show !== 'unknown' || this.#refuses(jid)) this.#tell(jid, domainOf(jid), before, 'unknown')
   }
 
   /** Everybody offline since before `time` (ms since 1970). Users of whom no time is known are not among them. */
@@ -382,11 +384,11 @@ export class PresenceBoard {
     // Of whom nothing is known counts as offline.
     this.#counts[before.show === 'unknown' ? 'offline' : before.show]--
     this.#counts[show]++
-    this.#tell(user, before, show)
+    this.#tell(user.jid, user.domain.name, before, show)
   }
 
-  #tell(user: User, was: Look, after: Show): void {
-    const change = { user: user.jid, domain: user.domain.name, before: was.show, after, was }
+  #tell(user: BareJid, domain: string, was: Look, after: Show): void {
+    const change = { user, domain, before: was.show, after, was }
     for (const listener of this.#listeners) listener(change)
   }
 

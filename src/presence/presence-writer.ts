@@ -45,7 +45,7 @@ export class PresenceWriter {
   /** Who changed, and what the log still has of her. */
   readonly #waiting = new Map<BareJid, Look>()
   /** Of those that are being appended. */
-  #appending: ReadonlyMap<BareJid, Look> = new Map()
+  #appending = new Map<BareJid, Look>()
   /** Not folded yet, the oldest first. */
   readonly #batches = new Map<number, Batch>()
   /** Presences in all of them. */
@@ -96,7 +96,11 @@ export class PresenceWriter {
   start(): void {
     this.#unlisten = this.#board.onChange(({ user, after, was }) => {
       // What was stored of her is gone, and she is not to be named either.
-      if (after === 'unknown' && this.#board.refuses(user)) return void this.#waiting.delete(user)
+      if (after === 'unknown' && this.#board.refuses(user)) {
+        this.#waiting.delete(user)
+        this.#appending.delete(user)
+        return
+      }
       if (!this.#waiting.has(user)) this.#waiting.set(user, was)
       this.#timer ??= this.#later(TICK_MS)
     })
@@ -160,7 +164,7 @@ export class PresenceWriter {
     await this.#fold()
   }
 
-  async #append(changed: ReadonlyMap<BareJid, Look>): Promise<void> {
+  async #append(changed: Map<BareJid, Look>): Promise<void> {
     const jids = [...changed.keys()]
     const users = jids.map((jid) => this.#board.user(jid))
     const presences = [...changed].map(([jid, { show }], i) => ({ ...storedPresence(jid, users[i]), was: show }))
@@ -171,7 +175,7 @@ export class PresenceWriter {
     try {
       number = await this.#store.append(presences, at)
     } catch (error) {
-      for (const [jid, logged] of changed) if (!this.#board.refuses(jid)) this.#waiting.set(jid, logged)
+      for (const [jid, logged] of changed) this.#waiting.set(jid, logged)
       throw error
     } finally {
       this.#appending = new Map()

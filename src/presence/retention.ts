@@ -10,9 +10,10 @@ export interface RetentionLimits {
 // So many batches in a second need not be told apart.
 const SPAN_MS = 1000
 
-/** Of batches from one moment on: up to which number, and how many presences in all of them. */
+/** Of batches between two moments: up to which number, and how many presences in all of them. */
 interface Span {
   readonly since: number
+  until: number
   upTo: number
   size: number
 }
@@ -32,16 +33,17 @@ export class Retention {
     const last = this.#spans.at(-1)
     this.#size += size
     if (last && at >= last.since && at - last.since < Math.min(SPAN_MS, this.#limits.ms / 4)) {
+      last.until = at
       last.upTo = number
       last.size += size
-    } else this.#spans.push({ since: at, upTo: number, size })
+    } else this.#spans.push({ since: at, until: at, upTo: number, size })
   }
 
   /** The number of the newest batch that is not kept any longer; forgets those up to it. null: all are. */
   expired(now: number): number | null {
     let count = 0
-    for (const { since, size } of this.#spans) {
-      if (since >= now - this.#limits.ms && this.#size <= this.#limits.rows) break
+    for (const { until, size } of this.#spans) {
+      if (until >= now - this.#limits.ms && this.#size <= this.#limits.rows) break
       this.#size -= size
       count++
     }

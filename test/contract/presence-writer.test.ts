@@ -3,7 +3,8 @@ import type { BareJid } from '../../src/presence/jid.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import type { KeptBatch, LoggedPresence, PresenceStore, StoredPresence } from '../../src/presence/presence-store.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
-import { openDatabase } from '../../src/storage/database.js'
+import { type Database, openDatabase } from '../../src/storage/database.js'
+import { SqliteChangeLog } from '../../src/storage/sqlite-change-log.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
 import { FakeClock } from '../unit/fake-clock.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
@@ -125,6 +126,19 @@ describe('PresenceWriter', () => {
     )
   })
 
+  it('writes nothing of who was forgotten just before she was refused', async () => {
+    const refused = new Set<BareJid>()
+    board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 60_000 }, null, (user) => refused.has(user))
+    writer = writerTo(store)
+    board.put(ALICE, 'a', presence())
+    await clock.passing(5)
+    board.forget(ALICE)
+    refused.add(ALICE)
+    board.forget(ALICE)
+    await clock.passing(5)
+    assert.equal(store.batches.length, 1)
+  })
+
   it('tries nothing again of who was refused while it failed', async () => {
     const refused = new Set<BareJid>()
     board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 60_000 }, null, (user) => refused.has(user))
@@ -207,6 +221,35 @@ describe('PresenceWriter', () => {
         real.close()
       }
     })
+  })
+
+  it('lets go of what is older than it is to keep, or more, whoever appended it, when it is told to', async () => {
+    const real = sqliteHome((database) => new SqlitePresenceStore(database)).open(directory())
+    const log = new SqliteChangeLog(openedBeside())
+    const numbers = async (after: number) => (await log.after(after, 1000))?.map(({ number }) => number) ?? null
+    const limits = { ms: 60_000, rows: 10 }
+    try {
+      const before = { ...board.stored(ALICE), show: 'away', was: 'unknown' } as const
+      await real.store.append([before], clock.now())
+      const writer = new PresenceWriter(board, real.store, clock, limits)
+      await writer.load(() => true)
+      writer.start()
+      await clock.passing(30_000)
+      board.put(ALICE, 'a', presence({ text: 'tea' }))
+      await clock.passing(30_000)
+      await writer.prune()
+      assert.deepEqual(await numbers(0), [1, 2])
+      await clock.passing(1)
+      await writer.prune()
+      assert.deepEqual([await numbers(0), await numbers(1)], [null, [2]])
+      for (const user of users(10)) board.put(user, 'a', presence())
+      await clock.passing(5)
+      await writer.prune()
+      assert.deepEqual([await numbers(1), await numbers(2)], [null, [3]])
+      await writer.stop()
+    } finally {
+      real.close()
+    }
   })
 
   it('counts what was stored before a user was forgotten as her last, when she is there again with nothing new', async () => {
@@ -369,6 +412,15 @@ describe('PresenceWriter', () => {
   })
 
   const directory = temporaryDirectory()
+  const beside: Database[] = []
+  afterEach(() => {
+    for (const database of beside.splice(0)) database.close()
+  })
+  const openedBeside = () => {
+    const database = openDatabase(directory())
+    beside.push(database)
+    return database
+  }
 
   it('loses at most one tick to a kill: what a board had 5 ms ago is in the database', async () => {
     const database = openDatabase(directory())
