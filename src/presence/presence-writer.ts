@@ -3,7 +3,7 @@ import { type BareJid, domainOf } from './jid.js'
 import type { PresenceBoard } from './presence-board.js'
 import { type LoggedPresence, MOST_IN_BATCH, type PresenceStore } from './presence-store.js'
 import { Retention, type RetentionLimits } from './retention.js'
-import { type Look, lookOf, storedPresence, type User } from './user.js'
+import { type Look, loggedPresence, lookOf, type User } from './user.js'
 
 // One batch a tick: what one tick collects is lost by a kill in it.
 const TICK_MS = 5
@@ -43,7 +43,7 @@ export class PresenceWriter {
   readonly #retention: Retention
   readonly #listeners = new Set<(batch: AppendedPresences) => void>()
   /** Who changed, and what the log still has of her. */
-  readonly #waiting = new Map<BareJid, Look>()
+  #waiting = new Map<BareJid, Look>()
   /** Of those that are being appended. */
   #appending = new Map<BareJid, Look>()
   /** Not folded yet, the oldest first. */
@@ -155,20 +155,34 @@ export class PresenceWriter {
   }
 
   async #write(): Promise<void> {
-    const users = new Map<BareJid, Look>()
-    for (const [jid, logged] of this.#waiting) {
-      users.set(jid, logged)
-      if (users.size === MOST_IN_BATCH) break
-    }
-    if (users.size > 0) await this.#append(users)
+    const changed = this.#next()
+    if (changed.size > 0) await this.#append(changed)
     await this.#fold()
   }
 
+  /** Takes those whose turn it is from those who wait. */
+  #next(): Map<BareJid, Look> {
+    let changed = this.#waiting
+    if (changed.size <= MOST_IN_BATCH) {
+      this.#waiting = new Map()
+      return changed
+    }
+    changed = new Map()
+    for (const [jid, logged] of this.#waiting) {
+      this.#waiting.delete(jid)
+      if (changed.set(jid, logged).size === MOST_IN_BATCH) break
+    }
+    return changed
+  }
+
   async #append(changed: Map<BareJid, Look>): Promise<void> {
-    const jids = [...changed.keys()]
-    const users = jids.map((jid) => this.#board.user(jid))
-    const presences = [...changed].map(([jid, { show }], i) => ({ ...storedPresence(jid, users[i]), was: show }))
-    for (const jid of jids) this.#waiting.delete(jid)
+    const users: (User | undefined)[] = []
+    const presences: LoggedPresence[] = []
+    for (const [jid, { show }] of changed) {
+      const user = this.#board.user(jid)
+      users.push(user)
+      presences.push(loggedPresence(jid, user, show))
+    }
     this.#appending = changed
     const at = this.#clock.now()
     let number: number
