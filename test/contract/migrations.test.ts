@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import type { AppId } from '../../src/apps/app.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { MIGRATIONS } from '../../src/storage/migrations.js'
 import { Storage } from '../../src/storage/storage.js'
@@ -98,6 +99,57 @@ describe('a database of an earlier version', () => {
       assert.deepEqual(schemaAfter(dump(version)), schemaAfter(steps.join(';')))
     })
   }
+
+  it('6 has the log as its readers left it', async () => {
+    sqlite(dump(6))
+    const storage = new Storage(directory(), silent, { boot: '7d1f6f5e-3f0a-4f0e-9d5a-0a4b5c6d7e8f' })
+    try {
+      const { changes } = storage
+      assert.deepEqual([await changes.epoch(), await changes.head()], ['0123456789abcdef', 10])
+      assert.equal(await changes.after(5, 100), null)
+      const batches = (await changes.after(6, 100)) ?? []
+      assert.deepEqual(
+        batches.map(({ number, at, presences }) => [number, at, presences.map((row) => [row?.show, row?.was])]),
+        [
+          [7, 1640000000006, [['dnd', 'chat']]],
+          [
+            8,
+            1650000000011,
+            [
+              ['xa', 'dnd'],
+              ['unknown', 'online'],
+            ],
+          ],
+          [9, 1700000020001, []],
+          [10, 1700000020016, [['away', 'xa']]],
+        ],
+      )
+      const grant = { appid: 'app_0123456789abcdefghijklmn' as AppId, uid: 'UIDabcdefghijklmnopqrstuv' }
+      const entry = { ...grant, user: 'bob@example.org' }
+      assert.deepEqual(await changes.grantsAfter(grant.appid, 0), [{ ...entry, number: 9 }])
+      assert.equal((await storage.grants.byUid(grant.uid))?.changedIn, 9)
+    } finally {
+      await storage.close()
+    }
+  })
+
+  it('5 has its presences in a log whose numbers go on, until that is pruned', async () => {
+    sqlite(dump(5))
+    const storage = new Storage(directory(), silent)
+    try {
+      const { changes, presences } = storage
+      const shown = ((await changes.after(0, 100)) ?? []).flatMap((batch) => batch.presences.map((row) => row?.was))
+      assert.deepEqual(shown, ['unknown', 'unknown', 'unknown'])
+      assert.deepEqual(await presences.kept(), [
+        { number: 7, at: 0, size: 0 },
+        { number: 9, at: 0, size: 0 },
+      ])
+      assert.equal(await presences.append([], 1), 10)
+      assert.equal((await storage.grants.byUid('UIDabcdefghijklmnopqrstuv'))?.changedIn, 0)
+    } finally {
+      await storage.close()
+    }
+  })
 
   for (const [version, obstacle] of [
     [0, 'secret'],
