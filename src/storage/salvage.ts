@@ -1,6 +1,6 @@
 import type { Database } from './database.js'
 
-/** What stands in the file alone, and nowhere in memory. */
+/** What stands in the file alone, and nowhere in memory; of the log, what became of grants: readers may have been away for a week. */
 const TABLES = [
   'roster',
   'roster_pushed',
@@ -11,7 +11,9 @@ const TABLES = [
   'app_icon',
   'app_member',
   'app_grant',
+  'change_batch',
 ]
+const WHICH: Readonly<Record<string, string>> = { change_batch: 'grants IS NOT NULL' }
 const PAGE = 1000
 
 /** What can be read of a database that is damaged or gone. */
@@ -33,10 +35,10 @@ export class Salvage {
     try {
       const columns = this.#database.prepare<[], { name: string; pk: number }>(`PRAGMA table_info(${table})`).all()
       const key = columns.filter(({ pk }) => pk > 0).map(({ name }) => name)
-      const select = `SELECT * FROM ${table}`
+      const select = `SELECT * FROM ${table} WHERE ${WHICH[table] ?? 'TRUE'}`
       const order = `ORDER BY ${key} LIMIT ${PAGE}`
       const after = this.#database
-        .prepare<unknown[], unknown[]>(`${select} WHERE (${key}) > (${key.map(() => '?')}) ${order}`)
+        .prepare<unknown[], unknown[]>(`${select} AND (${key}) > (${key.map(() => '?')}) ${order}`)
         .raw()
       let rows = this.#database.prepare<[], unknown[]>(`${select} ${order}`).raw().all()
       for (let last = rows.at(-1); last; last = rows.at(-1)) {

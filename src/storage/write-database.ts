@@ -12,7 +12,7 @@ import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
 export interface Contents {
   /** Each user once */
   readonly presences: Iterable<StoredPresence>
-  /** Its numbers grow from `last`; what came before is not there any more. */
+  /** Its numbers grow from `last`; readers find nothing of what came before, but for what became of grants. */
   readonly log: { readonly epoch: string; readonly open: string; readonly last: number }
   readonly knownUntil: number | null
   readonly choices: Iterable<readonly [BareJid, Publication]>

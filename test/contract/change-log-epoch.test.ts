@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { AppId } from '../../src/apps/app.js'
 import type { LoggedPresence, StoredPresence } from '../../src/presence/presence-store.js'
 import { backUp } from '../../src/storage/backup.js'
 import { restore } from '../../src/storage/restore.js'
@@ -163,10 +164,26 @@ describe('The epoch of the log', () => {
       }
     })
 
+    it('still tells what became of grants', async () => {
+      const app = 'app_x' as AppId
+      const grant = { appid: app, scope: ['status'], paused: false, grantedAt: 1 } as const
+      for (let n = 0; n < 3; n++) await storage.grants.save({ ...grant, user: jid(`u${n}@h`), uid: `UID${n}` })
+      await storage.grants.remove(jid('u1@h'), app)
+      await append('a@h')
+      const told = await storage.changes.grantsAfter(app, 1)
+      assert.equal(told.length, 3)
+      rmSync(file())
+      await untilRecovered()
+      assert.deepEqual(await storage.changes.grantsAfter(app, 1), told)
+      assert.equal((await storage.grants.byUid('UID2'))?.changedIn, 3)
+      const { changedIn } = await storage.grants.save({ ...grant, user: jid('u1@h'), uid: 'UID-new' })
+      assert((await storage.changes.grantsAfter(app, 5)).some(({ number }) => number === changedIn))
+    })
+
     it('is the same where nothing of the damaged one can be read', async () => {
       const grant = {
         user: jid('a@h'),
-        appid: 'app_x' as never,
+        appid: 'app_x' as AppId,
         scope: ['status'],
         paused: false,
         grantedAt: 1,
