@@ -43,11 +43,21 @@ export class AppKeys {
 
   /** In the same time, whatever is wrong. */
   async admits(appid: AppId, key: string): Promise<boolean> {
-    const { key: current, old, oldUntil } = await this.#store.keys(appid)
+    const [current, old] = await this.#valid(appid)
     const hash = hashOf(key.slice(0, MAX_KEY))
     const isCurrent = isSame(hash, current)
-    const isOld = isSame(hash, oldUntil !== null && this.#clock.now() < oldUntil ? old : null)
+    const isOld = isSame(hash, old)
     return isCurrent || isOld
+  }
+
+  /** Of those that work now. */
+  async hashes(appid: AppId): Promise<readonly string[]> {
+    return (await this.#valid(appid)).filter((hash) => hash !== null)
+  }
+
+  async #valid(appid: AppId): Promise<readonly [current: string | null, old: string | null]> {
+    const { key, old, oldUntil } = await this.#store.keys(appid)
+    return [key, oldUntil !== null && this.#clock.now() < oldUntil ? old : null]
   }
 
   #newKey(): string {

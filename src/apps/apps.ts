@@ -191,6 +191,11 @@ export class Apps {
     return (await this.#keys.admits(appid as AppId, key)) ? this.find(appid) : null
   }
 
+  /** The hashes of the keys that admit it now. */
+  keyHashes(appid: AppId): Promise<readonly string[]> {
+    return this.#keys.hashes(appid)
+  }
+
   edit(
     app: App,
     by: BareJid,
