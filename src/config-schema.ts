@@ -1,20 +1,20 @@
 import * as z from 'zod'
+import { readDuration } from './duration.js'
 import { normaliseDomain, parseUserInput } from './presence/jid.js'
 import { upstreamFault } from './roster/upstream-call.js'
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const LONGEST_MS = readDuration('36500d')
 const SIZES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 
 /** `15m` → 900,000 ms */
 const duration = (min = 1) =>
   z.union([z.string(), z.number()]).transform((value, context) => {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(value).trim())
-    const ms = match ? Number(match[1]) * UNITS[match[2] as keyof typeof UNITS] : Number.NaN
-    // setTimeout counts in 31 bits; only forgetAfter, which no timer counts, may be longer.
-    if (ms >= min && ms <= 36_500 * UNITS.d) return ms
+    const ms = readDuration(String(value).trim())
+    if (ms >= min && ms <= LONGEST_MS) return ms
     return fault(context, `${JSON.stringify(value)} is not a duration such as 500ms, 10s, 15m, 1h, 90d`)
   })
 
+// setTimeout counts in 31 bits; only forgetAfter, which no timer counts, may be longer.
 const timerDuration = (min = 1) => duration(min).refine((ms) => ms < 2 ** 31, { error: 'is longer than 24 days' })
 
 /** `64KiB` → 65,536 */

@@ -1,3 +1,4 @@
+import type { AppId } from './apps/app.js'
 import type { Apps } from './apps/apps.js'
 import type { Grants } from './apps/grants.js'
 import type { Config } from './config.js'
@@ -6,6 +7,7 @@ import { Feeds } from './delivery/feeds.js'
 import { LogTail } from './delivery/log-tail.js'
 import { type Refusal, StreamGate } from './delivery/stream-gate.js'
 import { Streams, type StreamsParts } from './delivery/streams.js'
+import { Tickets } from './delivery/tickets.js'
 import type { Clock } from './presence/clock.js'
 import { type BareJid, domainOf } from './presence/jid.js'
 import type { PresenceBoard } from './presence/presence-board.js'
@@ -38,6 +40,7 @@ export class DeliverySide {
   readonly feeds: Feeds
   readonly streams: Streams
   readonly gate: StreamGate
+  readonly tickets: Tickets
   readonly #tail: LogTail
 
   private constructor(parts: DeliverySideParts, epoch: string) {
@@ -67,9 +70,11 @@ export class DeliverySide {
       failed,
       counter,
     })
+    const keysOf = (appid: AppId) => apps.keyHashes(appid)
+    this.tickets = new Tickets({ secret: storage.secret('tickets', random), keysOf, clock, random })
     this.gate = new StreamGate({
       apps,
-      tickets: { read: async () => null },
+      tickets: this.tickets,
       limits: { perAddress: connectionsPerAddress, all: MOST_STREAMS },
       refused: (why) => counter.refused(why),
     })

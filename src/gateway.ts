@@ -7,12 +7,13 @@ import { type Config, controlSocket } from './config.js'
 import { DeliverySide } from './delivery-side.js'
 import { GatewayControl } from './gateway-control.js'
 import { createApplication } from './http/application.js'
-import { clientAddress } from './http/client-address.js'
 import { bindError, HttpServer } from './http/http-server.js'
 import { PublicView } from './http/public-view.js'
 import { RosterEndpoint } from './http/roster-endpoint.js'
 import { RosterTokens } from './http/roster-tokens.js'
+import { presenceStreamRoute } from './http/routes/presence-stream.js'
 import { type RosterRouteParts, rosterRoutes } from './http/routes/rosters.js'
+import { ticketRoutes } from './http/routes/tickets.js'
 import { StatusEndpoint } from './http/status-endpoint.js'
 import { Turns } from './http/turns.js'
 import { bootId } from './ops/boot-id.js'
@@ -298,14 +299,19 @@ export class Gateway {
       clock,
       batchLimit: limits.batch,
       turns,
-      routes: [(router) => rosterRoutes(router, rosterParts), ...web.routes],
+      routes: [
+        (router) => rosterRoutes(router, rosterParts),
+        ...web.routes,
+        (router) => ticketRoutes(router, delivery),
+        (router) => presenceStreamRoute(router, { ...delivery, address: web.addressOf, clock }),
+      ],
       pages: web.pages,
       failed,
     })
     const sockets = new SocketServer({
       gate: delivery.gate,
       streams: delivery.streams,
-      clientAddress: clientAddress(config.http.trustProxy),
+      clientAddress: web.addressOf,
       clock,
       mostInFrame: limits.frame,
       failed,

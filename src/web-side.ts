@@ -59,6 +59,7 @@ export class WebSide {
   readonly #messages: SignInMessages
   readonly grants: Grants
   readonly pages: Pages
+  readonly addressOf: Visitors['addressOf']
   readonly #outbound: OutboundClient
   readonly #signIn: SignIn
 
@@ -86,6 +87,7 @@ export class WebSide {
     const distrusted = (proxy: string) =>
       log.warn({ proxy }, 'http.trustProxy does not name this proxy: everybody behind it counts as one address')
     const visitors = new Visitors(sessions, tokens, { publicUrl, trustProxy, distrusted, secret })
+    this.addressOf = visitors.addressOf
 
     // Applications
     this.#outbound = new OutboundClient(config.outbound.allowPrivate, clock)

@@ -7,6 +7,8 @@ export type Signal =
   | { readonly reset: true }
   | { readonly freshness: 'live' | 'stale' }
   | { readonly reconnect: number }
+  /** Why it ends, where nothing else of the connection can say it. */
+  | { readonly result: 'KO'; readonly errno: number; readonly error: string }
 
 export type Transport = 'websocket' | 'ndjson' | 'sse'
 

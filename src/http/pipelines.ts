@@ -22,7 +22,8 @@ const MOST_UNANSWERED = 16
  * brought, up to 64 KiB or a thousand requests, at once. It stops in the middle only for a request to change the protocol:
  * the one too many is declared one, and node hands over the connection. When the answers before it are sent, and it is the
  * connection's turn, node gets it back, with what was not handled as if it had just arrived. Whoever leaves more unhandled
- * than there is memory for is cut off. A WebSocket that is asked for while answers are due is suspended in the same way.
+ * than there is memory for is cut off. A WebSocket that is asked for while answers are due is suspended in the same way. Behind
+ * an answer without end nothing is answered.
  */
 export class Pipelines {
   readonly #turns: Turns
@@ -116,20 +117,28 @@ export class Pipelines {
   }
 
   #suspend(server: Server, request: IncomingMessage, socket: Socket, rest: Buffer): void {
-    const unhandled = Buffer.concat([headOf(request), rest])
+    let unhandled: Buffer | null = Buffer.concat([headOf(request), rest])
     if (!this.#budget.take(unhandled.length)) return void socket.on('error', ignore).resetAndDestroy()
     // Answers under way may make node resume it; what arrived would be lost.
     socket.pause().on('resume', pause).on('error', ignore)
     this.#suspended.add(socket)
-    const cutOff = this.#clock.after(PATIENCE_MS, () => socket.resetAndDestroy())
+    const cutOff = this.#clock.after(PATIENCE_MS, () => {
+      // Where the connection may stay idle, the answer has no end: whatever comes is read, so that hers is noticed, and not kept.
+      if (socket.timeout !== 0) return void socket.resetAndDestroy()
+      this.#budget.give(unhandled?.length ?? 0)
+      unhandled = null
+      socket.off('resume', pause).resume()
+    })
     this.whenAnswered(socket, () => {
       cutOff.cancel()
       this.#turns.take(() => this.#resume(server, socket, unhandled))
     })
   }
 
-  #resume(server: Server, socket: Socket, unhandled: Buffer): void {
+  /** `unhandled`: null where it was given up. */
+  #resume(server: Server, socket: Socket, unhandled: Buffer | null): void {
     this.#suspended.delete(socket)
+    if (unhandled === null) return void socket.destroySoon()
     this.#budget.give(unhandled.length)
     socket.off('resume', pause).off('error', ignore)
     if (!socket.writable) return void socket.destroy()

@@ -43,7 +43,8 @@ export class Visitors {
   readonly #publicUrl: string
   readonly #origin: string
   readonly #secret: Buffer
-  readonly #addressOf: (request: Context['req']) => string
+  /** The address that a request counts to. */
+  readonly addressOf: (request: Context['req']) => string
   readonly #writes = new RateLimiterMemory(WRITES)
   readonly #counted = new WeakSet<Context>()
   readonly #session: Cookie
@@ -59,7 +60,7 @@ export class Visitors {
     this.#publicUrl = publicUrl
     this.#origin = new URL(publicUrl).origin
     this.#secret = secret
-    this.#addressOf = clientAddress(trustProxy, distrusted)
+    this.addressOf = clientAddress(trustProxy, distrusted)
     this.#session = new Cookie('session', publicUrl)
     this.#signIn = new Cookie('sign-in', publicUrl)
   }
@@ -154,7 +155,7 @@ export class Visitors {
 
   /** The client's, as far as proxies that we trust can say. */
   address(ctx: Context): string {
-    return this.#addressOf(ctx.req)
+    return this.addressOf(ctx.req)
   }
 
   async #countWrite(ctx: Context, user: BareJid): Promise<void> {

@@ -8,9 +8,11 @@ import { appIconRoute } from '../../src/http/routes/app-icons.js'
 import { appRoutes } from '../../src/http/routes/apps.js'
 import { jwksRoute } from '../../src/http/routes/jwks.js'
 import { meRoutes } from '../../src/http/routes/me.js'
+import { presenceStreamRoute } from '../../src/http/routes/presence-stream.js'
 import { rosterRoutes } from '../../src/http/routes/rosters.js'
 import { sessionRoutes } from '../../src/http/routes/sessions.js'
 import { signInRoutes } from '../../src/http/routes/sign-in.js'
+import { ticketRoutes } from '../../src/http/routes/tickets.js'
 import { tokenRoutes } from '../../src/http/routes/tokens.js'
 import { Domains } from '../../src/presence/domains.js'
 import { Rosters } from '../../src/roster/rosters.js'
@@ -44,9 +46,11 @@ describe('docs/openapi.yaml', () => {
     appIconRoute(router, none)
     meRoutes(router, { accounts: none, grants: none, visitors: none, domains: none, clock: none, publicUrl: '' })
     jwksRoute(router, none)
+    ticketRoutes(router, { gate: none, tickets: none })
+    presenceStreamRoute(router, { streams: none, gate: none, address: none, clock: none })
     const routes = router.stack.flatMap(({ methods, path }) =>
       methods
-        .filter((method) => method !== 'HEAD')
+        .filter((method) => method !== 'HEAD' && method !== 'OPTIONS')
         .map((method) => `${method.toLowerCase()} ${String(path).replace(/:(\w+)/g, '{$1}')}`),
     )
     const documented = Object.entries<object>(document.paths).flatMap(([path, item]) =>
