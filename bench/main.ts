@@ -1,6 +1,7 @@
-// npm run bench [-- status ingest memory latency flood slowhttp not-found roster]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
+// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
 import { loadavg } from 'node:os'
 import { relative } from 'node:path'
+import { delivery } from './delivery.js'
 import { flood } from './flood.js'
 import { ingest } from './ingest.js'
 import { latency } from './latency.js'
@@ -15,7 +16,17 @@ import { saveResults } from './support/save-results.js'
 import { table } from './support/table.js'
 
 const BENCHES = new Map(
-  Object.entries({ status, ingest, memory, latency, flood, slowhttp: slowHttp, 'not-found': notFound, roster }),
+  Object.entries({
+    status,
+    ingest,
+    memory,
+    latency,
+    flood,
+    slowhttp: slowHttp,
+    'not-found': notFound,
+    roster,
+    delivery,
+  }),
 )
 
 // Whatever was started ends with this process; 'exit' is what it listens for.

@@ -3,8 +3,10 @@ import type { Grant } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Freshness, type Show, statusOf } from '../presence/presence.js'
 import type { LoggedPresence } from '../presence/presence-store.js'
+import { Audience, type FeedListener } from './audience.js'
 import type { LogBatch } from './change-log.js'
 import type { AppCursors } from './cursors.js'
+import { inChunks } from './in-chunks.js'
 import type { LogTail } from './log-tail.js'
 import { batchOf, endOf, LAST_PLACE, type Position, placeOf, positionOf } from './position.js'
 import { type Presence, revokedUpdate, type Told, type Update, updateOf } from './update.js'
@@ -20,27 +22,15 @@ export interface FeedParts {
   readonly freshness: (user: BareJid) => Freshness | null
 }
 
-/** Of an app, as its readers hear it. None may throw. */
-export interface FeedListener {
-  /** What one batch has for it, in order; never empty. */
-  told(told: readonly Told[]): void
-  /** Whether all that it was told still holds. */
-  freshness?(freshness: 'live' | 'stale'): void
-  /** Nobody knows what it has missed: it has to begin anew. */
-  lost(): void
-}
-
 /** The log as one app may see it, by its grants. */
 export class Feed {
   readonly appid: AppId
   readonly cursors: AppCursors
   readonly #parts: FeedParts
   readonly #grants = new Map<BareJid, Grant>()
-  readonly #listeners = new Set<FeedListener>()
+  readonly #byUid = new Map<string, Grant>()
+  readonly #audience = new Audience()
   #pending: Told[] = []
-  /** Of what was told last, as it was written: most readers are told the same. */
-  #encodedOf: readonly Told[] | null = null
-  readonly #encoded = new Map<Wire, Map<string, Buffer>>()
   #freshness: 'live' | 'stale' = 'live'
   /** Those of whom it is not known yet whether they are live, at that many doubts of the board; null: all were looked at. */
   #unchecked: Iterator<BareJid> | null = null
@@ -62,10 +52,12 @@ export class Feed {
     return endOf(this.#parts.tail.seen)
   }
 
-  /** Called with all that comes after `position`, until the returned function is called. */
-  listen(listener: FeedListener): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+  /**
+   * Called with all that comes after `position`, until the returned function is called. `uids`: of whom alone; null: of
+   * everybody.
+   */
+  listen(listener: FeedListener, uids: ReadonlySet<string> | null = null): () => void {
+    return this.#audience.add(listener, uids)
   }
 
   /** Whether nothing came after that position yet, nor is left in its batch. */
@@ -73,10 +65,16 @@ export class Feed {
     return position >= this.position
   }
 
-  /** Everybody it may see, at one point of the log: that where it stands as this resolves, before anybody else goes on. */
-  async snapshot(): Promise<{ readonly updates: readonly Update[]; readonly position: Position }> {
+  /**
+   * Everybody it may see, or those of some uids, at one point of the log: that where it stands as this resolves, before anybody
+   * else goes on.
+   */
+  async snapshot(
+    uids: ReadonlySet<string> | null = null,
+  ): Promise<{ readonly updates: readonly Update[]; readonly position: Position }> {
     await this.#parts.tail.caughtUp()
-    return { updates: [...this.#grants.values()].map((grant) => this.#present(grant)), position: this.position }
+    const grants = uids ? [...uids].flatMap((uid) => this.#byUid.get(uid) ?? []) : [...this.#byUid.values()]
+    return { updates: grants.map((grant) => this.#present(grant)), position: this.position }
   }
 
   /**
@@ -113,20 +111,22 @@ export class Feed {
     return told
   }
 
-  grantOf(user: BareJid): Grant | undefined {
-    return this.#grants.get(user)
-  }
-
   get users(): Iterable<BareJid> {
     return this.#grants.keys()
   }
 
   put(grant: Grant): void {
+    // She may have another uid than before.
+    this.take(grant.user)
     this.#grants.set(grant.user, grant)
+    this.#byUid.set(grant.uid, grant)
   }
 
   take(user: BareJid): void {
+    const grant = this.#grants.get(user)
+    if (!grant) return
     this.#grants.delete(user)
+    this.#byUid.delete(grant.uid)
   }
 
   /** Of the batch that is being given out. Returns whether it is the first there. */
@@ -143,32 +143,16 @@ export class Feed {
   }
 
   tell(told: readonly Told[]): void {
-    if (told.length > 0) for (const listener of this.#listeners) listener.told(told)
+    for (const part of inChunks(told)) this.#audience.tell(part)
   }
 
-  /** `part` of it, as that wire has it; made once for all who listen. */
-  encoded(told: readonly Told[], part: readonly Told[], wire: Wire): Buffer {
-    if (this.#listeners.size === 1) return wire.told(part, this.cursors)
-    if (this.#encodedOf !== told) {
-      this.#encodedOf = told
-      this.#encoded.clear()
-    }
-    let ofWire = this.#encoded.get(wire)
-    if (!ofWire) {
-      ofWire = new Map()
-      this.#encoded.set(wire, ofWire)
-    }
-    const key = part === told ? '' : part.map(({ position }) => position).join()
-    let chunk = ofWire.get(key)
-    if (!chunk) {
-      chunk = wire.told(part, this.cursors)
-      ofWire.set(key, chunk)
-    }
-    return chunk
+  /** What is being told, as that wire has it; made once for all who are told the same. */
+  encoded(told: readonly Told[], wire: Wire): Buffer {
+    return this.#audience.written(told, wire, () => wire.told(told, this.cursors))
   }
 
   lost(): void {
-    for (const listener of this.#listeners) listener.lost()
+    for (const listener of [...this.#audience.everybody]) listener.lost()
   }
 
   /** To be called now and then. `doubts`: how often the board has come to doubt what it knew. */
@@ -198,15 +182,15 @@ export class Feed {
   #turn(freshness: 'live' | 'stale'): void {
     if (freshness === this.#freshness) return
     this.#freshness = freshness
-    for (const listener of this.#listeners) listener.freshness?.(freshness)
+    for (const listener of this.#audience.everybody) listener.freshness?.(freshness)
   }
 
   #present(grant: Grant): Update {
-    return updateOf(grant, this.#parts.logged(grant.user), () => this.#parts.address(grant.user))
+    return updateOf(grant, this.#parts.logged(grant.user), this.#parts.address)
   }
 
-  #changed(grant: Grant, { show, text, shownSince, idleSince, user }: LoggedPresence): Update {
-    return updateOf(grant, { show, text, since: idleSince ?? shownSince }, () => this.#parts.address(user))
+  #changed(grant: Grant, { show, text, shownSince, idleSince }: LoggedPresence): Update {
+    return updateOf(grant, { show, text, since: idleSince ?? shownSince }, this.#parts.address)
   }
 }
 

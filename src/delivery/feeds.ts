@@ -32,8 +32,8 @@ interface Opened {
 export class Feeds {
   readonly #parts: FeedsParts
   readonly #opened = new Map<AppId, Opened>()
-  /** By the user, the feeds that she is in. */
-  readonly #byUser = new Map<BareJid, Set<Feed>>()
+  /** By the user, the feeds that she is in, and her grants there. */
+  readonly #byUser = new Map<BareJid, Map<Feed, Grant>>()
   readonly #unlisten: (() => void)[]
   #timer: Timer
 
@@ -126,9 +126,8 @@ export class Feeds {
     const touched: Feed[] = []
     for (const [place, presence] of batch.presences.entries()) {
       if (presence === null) continue
-      for (const feed of this.#byUser.get(presence.user) ?? []) {
-        const grant = feed.grantOf(presence.user)
-        if (grant && feed.add(grant, batch.number, place, presence)) touched.push(feed)
+      for (const [feed, grant] of this.#byUser.get(presence.user) ?? []) {
+        if (feed.add(grant, batch.number, place, presence)) touched.push(feed)
       }
     }
     for (const feed of touched) feed.flush()
@@ -141,8 +140,8 @@ export class Feeds {
   #put(feed: Feed, grant: Grant): void {
     feed.put(grant)
     const feeds = this.#byUser.get(grant.user)
-    if (feeds) feeds.add(feed)
-    else this.#byUser.set(grant.user, new Set([feed]))
+    if (feeds) feeds.set(feed, grant)
+    else this.#byUser.set(grant.user, new Map([[feed, grant]]))
   }
 
   #take(feed: Feed, user: BareJid): void {

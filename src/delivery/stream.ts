@@ -1,5 +1,7 @@
 import type { Clock } from '../presence/clock.js'
-import type { Feed, FeedListener } from './feed.js'
+import type { FeedListener } from './audience.js'
+import type { Feed } from './feed.js'
+import { inChunks } from './in-chunks.js'
 import type { Position } from './position.js'
 import type { Told } from './update.js'
 import type { Signal, Wire } from './wire.js'
@@ -40,8 +42,6 @@ export interface StreamParts {
   readonly closed: (parting: Parting) => void
 }
 
-// So many users at a time are written: with the longest texts it is less than 1 MiB, which is what many clients take at once.
-const USERS_A_CHUNK = 200
 // Who takes nothing at all of it for so long is cut off.
 const STALLED_MS = 30_000
 
@@ -133,9 +133,7 @@ export class Stream implements FeedListener {
 
   told(told: readonly Told[]): void {
     if (this.#ended) return
-    const mine = this.#mine(told)
-    const { feed, wire } = this.#parts
-    for (const part of chunks(mine)) this.#tell(feed.encoded(told, part, wire), part.length)
+    this.#tell(this.#parts.feed.encoded(told, this.#parts.wire), told.length)
   }
 
   freshness(freshness: 'live' | 'stale'): void {
@@ -153,7 +151,7 @@ export class Stream implements FeedListener {
   }
 
   async #catchUp(from: Position | null): Promise<void> {
-    const { feed, wire } = this.#parts
+    const { feed, wire, uids } = this.#parts
     let position = from === null ? await this.#snapshot() : from
     // Where nothing is missing, anything that comes now is told at once.
     while (!feed.isAtEnd(position)) {
@@ -164,7 +162,8 @@ export class Stream implements FeedListener {
         position = await this.#snapshot()
         continue
       }
-      for (const part of chunks(this.#mine(step.told))) {
+      const mine = uids ? step.told.filter(({ update }) => uids.has(update.uid)) : step.told
+      for (const part of inChunks(mine)) {
         this.#tell(wire.told(part, feed.cursors), part.length)
         await this.#flowing()
         if (this.#ended) return
@@ -174,27 +173,20 @@ export class Stream implements FeedListener {
     if (this.#ended) return
     this.#isLive = true
     this.#say({ ready: true, cursor: feed.cursors.write(position) })
-    this.#unlisten = feed.listen(this)
+    this.#unlisten = feed.listen(this, uids)
     this.freshness(feed.freshness)
   }
 
   async #snapshot(): Promise<Position> {
     const { feed, wire, uids } = this.#parts
-    const { updates, position } = await feed.snapshot()
-    const mine = uids ? updates.filter(({ uid }) => uids.has(uid)) : updates
+    const { updates, position } = await feed.snapshot(uids)
     // An empty one is said, too.
-    for (const part of mine.length === 0 ? [mine] : chunks(mine)) {
+    for (const part of updates.length === 0 ? [updates] : inChunks(updates)) {
       this.#push(wire.snapshot(part))
       await this.#flowing()
       if (this.#ended) break
     }
     return position
-  }
-
-  #mine(told: readonly Told[]): readonly Told[] {
-    const { uids } = this.#parts
-    if (uids === null || told.every(({ update }) => uids.has(update.uid))) return told
-    return told.filter(({ update }) => uids.has(update.uid))
   }
 
   #tell(chunk: Buffer, updates: number): void {
@@ -229,9 +221,4 @@ export class Stream implements FeedListener {
       this.#drained = null
     }
   }
-}
-
-function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
-  if (items.length > 0 && items.length <= USERS_A_CHUNK) return yield items
-  for (let i = 0; i < items.length; i += USERS_A_CHUNK) yield items.slice(i, i + USERS_A_CHUNK)
 }

@@ -1,4 +1,5 @@
 import type { Grant } from '../apps/grant.js'
+import type { BareJid } from '../presence/jid.js'
 import { type Show, type Status, statusOf } from '../presence/presence.js'
 import type { Position } from './position.js'
 
@@ -28,18 +29,26 @@ export interface Told {
   readonly position: Position
 }
 
-/** As much of her as the grant lets the app see; of a paused one no more than of somebody offline. `jid`: as it is written. */
-export function updateOf({ uid, scope, paused }: Grant, presence: Presence, jid: () => string): Update {
+// What many apps are told of one change is made once.
+const timeOf = remembered((since: number) => new Date(since).toISOString())
+const quoted = remembered((text: string | null | undefined) => JSON.stringify(text))
+
+/** As much of her as the grant lets the app see; of a paused one no more than of somebody offline. `address`: as it is written. */
+export function updateOf(
+  { uid, user, scope, paused }: Grant,
+  presence: Presence,
+  address: (user: BareJid) => string,
+): Update {
   if (paused) return { uid, status: 'offline' }
   const { show, text, since } = presence
   const update: Update = { uid, status: statusOf(show) }
   // One shape for each scope: there may be 100,000 a second.
   const hasDetails = scope.includes('details')
   const hasAddress = scope.includes('address')
-  if (!hasDetails) return hasAddress ? { ...update, jid: jid() } : update
-  const at = since === null ? null : new Date(since).toISOString()
+  if (!hasDetails) return hasAddress ? { ...update, jid: address(user) } : update
+  const at = since === null ? null : timeOf(since)
   const detailed: Update = { uid, status: update.status, show, text, since: at }
-  return hasAddress ? { ...detailed, jid: jid() } : detailed
+  return hasAddress ? { ...detailed, jid: address(user) } : detailed
 }
 
 export function revokedUpdate(uid: string): Update {
@@ -69,7 +78,15 @@ function restOf({ show, text, since, jid, revoked }: Update): string {
   const details =
     show === undefined
       ? ''
-      : `"show":"${show}","text":${JSON.stringify(text)},"since":${since === null ? 'null' : `"${since}"`}`
+      : `"show":"${show}","text":${quoted(text)},"since":${since === null ? 'null' : `"${since}"`}`
   if (jid === undefined) return details
   return `${details && `${details},`}"jid":${JSON.stringify(jid)}`
+}
+
+function remembered<K, V>(make: (key: K) => V): (key: K) => V {
+  let last: { readonly key: K; readonly value: V } | null = null
+  return (key) => {
+    if (last === null || last.key !== key) last = { key, value: make(key) }
+    return last.value
+  }
 }

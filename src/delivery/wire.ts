@@ -24,8 +24,10 @@ export interface Wire {
 export const frames: Wire = {
   transport: 'websocket',
   snapshot: (updates) => frame(`[${updates.map((update) => asObject(update)).join()}]`),
-  told: (told, cursors) =>
-    frame(`[${told.map(({ update, position }) => asObject(update, cursors.write(position))).join()}]`),
+  told(told, cursors) {
+    const written = cursors.writeAll(told.map(({ position }) => position))
+    return frame(`[${told.map(({ update }, i) => asObject(update, written[i])).join()}]`)
+  },
   signal: (signal) => frame(JSON.stringify(signal)),
 }
 

@@ -23,6 +23,17 @@ describe('Cursors', () => {
     )
   })
 
+  it('are the same written many at once', () => {
+    fc.assert(
+      fc.property(fc.array(position), (all) => {
+        assert.deepEqual(
+          cursors.writeAll(all),
+          all.map((at) => cursors.write(at)),
+        )
+      }),
+    )
+  })
+
   it('mean nothing to another app, in another epoch, in another database', () => {
     const strangers = [
       new Cursors(secret, '0123456789abcdef').of(OTHER),
