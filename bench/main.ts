@@ -1,7 +1,8 @@
-// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
+// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery fanout]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
 import { loadavg } from 'node:os'
 import { relative } from 'node:path'
 import { delivery } from './delivery.js'
+import { fanout } from './fanout.js'
 import { flood } from './flood.js'
 import { ingest } from './ingest.js'
 import { latency } from './latency.js'
@@ -26,6 +27,7 @@ const BENCHES = new Map(
     'not-found': notFound,
     roster,
     delivery,
+  fanout,
   }),
 )
 

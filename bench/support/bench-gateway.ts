@@ -1,7 +1,8 @@
-import { type GatewayProcess, startGateway } from '../../test/support/gateway-process.js'
+import { GatewayProcess } from '../../test/support/gateway-process.js'
 import { until } from '../../test/support/until.js'
 import { pin } from './pin.js'
 import { Program } from './program.js'
+import { type AppSeed, dataDirectoryOf, type SeededApp, seedApps } from './seed-apps.js'
 import { SYNTHETIC_DOMAIN } from './synthetic-presence.js'
 
 const STORED_WITHIN_MS = 120_000
@@ -16,15 +17,20 @@ export const CLOSED_DOMAIN = 'closed.localhost'
 export class BenchGateway {
   readonly #gateway: GatewayProcess
   readonly #server: Program
+  /** In the order of their seed. */
+  readonly apps: readonly SeededApp[]
   #taken = 0
 
-  private constructor(gateway: GatewayProcess, server: Program) {
+  private constructor(gateway: GatewayProcess, server: Program, apps: readonly SeededApp[]) {
     this.#gateway = gateway
     this.#server = server
+    this.apps = apps
   }
 
   /** `more`: over the configuration that it has here. */
-  static async start(more: { domain?: object; roster?: object } = {}): Promise<BenchGateway> {
+  static async start(
+    more: { domain?: object; roster?: object; limits?: object; outbound?: object; apps?: AppSeed } = {},
+  ): Promise<BenchGateway> {
     const server = await Program.start('xmpp-server', 'load')
     try {
       const port = await server.call<number>('listen')
@@ -32,11 +38,20 @@ export class BenchGateway {
         xmpp: { service: `xmpp://127.0.0.1:${port}`, domain: 'presence.localhost', secret: 'bench' },
         domains: { [SYNTHETIC_DOMAIN]: { publish: 'details', ...more.domain }, [CLOSED_DOMAIN]: { publish: 'none' } },
         ...(more.roster && { roster: more.roster }),
+        ...(more.limits && { limits: more.limits }),
+        ...(more.outbound && { outbound: more.outbound }),
       }
-      const gateway = await startGateway({ config })
-      pin(gateway.pid, 'measured')
-      await server.call('online')
-      return new BenchGateway(gateway, server)
+      const gateway = await GatewayProcess.prepare({ config })
+      try {
+        const apps = more.apps ? await seedApps(dataDirectoryOf(gateway.directory), more.apps) : []
+        await gateway.start()
+        pin(gateway.pid, 'measured')
+        await server.call('online')
+        return new BenchGateway(gateway, server, apps)
+      } catch (error) {
+        await gateway.stop()
+        throw error
+      }
     } catch (error) {
       await server.stop()
       throw error
@@ -56,6 +71,10 @@ export class BenchGateway {
   async run(...command: [string, ...string[]]): Promise<void> {
     const { code, output } = await this.#gateway.run(...command)
     if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}: ${output}`)
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port)
   }
 
   get pid(): number {
