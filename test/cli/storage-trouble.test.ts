@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import { bootId } from '../../src/ops/boot-id.js'
 import { damage, tablesOf } from '../contract/contract.js'
 import { type GatewayProcess, startGateway } from '../support/gateway-process.js'
 import { limitFiles } from '../support/limit-files.js'
@@ -114,6 +115,20 @@ describe('a gateway whose storage is in trouble', () => {
       await gateway.start()
     }
     await untilShown('u1-0-0@example.org')
+  })
+
+  it('goes on with the epoch of its log after kill -9, since that loses nothing, and closes the log when it is stopped', async () => {
+    const state = () => {
+      const rows = tablesOf(join(gateway.directory, 'data')).change_log as { name: string; value: unknown }[]
+      return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+    }
+    const { epoch, open } = state()
+    assert.equal(open, bootId())
+    await gateway.kill9()
+    await gateway.start()
+    assert.deepEqual(state(), { ...state(), epoch, open })
+    await gateway.shutDown()
+    assert.deepEqual([state().epoch, state().open], [epoch, undefined])
   })
 
   it('says so when another file has come in its place, and uses that one after a restart', async () => {
