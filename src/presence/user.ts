@@ -58,7 +58,7 @@ export function storedPresence(jid: BareJid, user: User | undefined): StoredPres
   return stored
 }
 
-/** The same, with the show that the log had before. One literal for each: a spread is several times as slow. */
+/** The same, with the show that the log had before. One literal for each, no spread, as on the board. */
 export function loggedPresence(jid: BareJid, user: User | undefined, was: Show): LoggedPresence {
   const shown = isKnown(user) ? user.shown : null
   if (shown === null || shown.show === 'offline') {
