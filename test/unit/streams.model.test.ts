@@ -24,7 +24,7 @@ const RUNS = Number(process.env.STREAM_MODEL_RUNS ?? 300)
 const SEED = process.env.MODEL_SEED === undefined ? {} : { seed: Number(process.env.MODEL_SEED) }
 const USERS = 4
 const READERS = 3
-const LIMITS = { bufferBytes: 1500, lagMs: 10_000, perApp: 1 }
+const LIMITS = { bufferBytes: 4000, lagMs: 10_000, perApp: 1 }
 
 type Step =
   | { do: 'put'; who: readonly number[]; show: AvailableShow | null; text: string | null }
