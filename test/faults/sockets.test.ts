@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import { AppKeys } from '../../src/apps/app-keys.js'
+import { systemClock } from '../../src/ops/system-clock.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
 import { RawHttp } from '../support/raw-http.js'
@@ -172,6 +175,19 @@ describe('WebSockets of apps', function () {
     await store.save({ ...app, active: true })
     database.close()
     await open(appid, { key }).ready()
+  })
+
+  it('take the key before for an hour after another was made', async () => {
+    const { appid, key } = streaming.appAt(2)
+    const database = openDatabase(`${streaming.gateway.directory}/data`)
+    const other = await new AppKeys(new SqliteAppStore(database), systemClock, randomBytes).rotate(appid)
+    await open(appid, { key }).ready()
+    await open(appid, { key: other }).ready()
+    const later = { ...systemClock, now: () => Date.now() - 3_600_001 }
+    await new AppKeys(new SqliteAppStore(database), later, randomBytes).issue(appid)
+    await new AppKeys(new SqliteAppStore(database), later, randomBytes).rotate(appid)
+    database.close()
+    for (const old of [key, other]) assert.equal(await open(appid, { key: old }).closed(), 4401)
   })
 
   it('of one address are refused with 429 beyond its limit; others of them go on', async () => {

@@ -19,8 +19,9 @@ export interface SeededApp {
 
 export interface StreamingOptions {
   readonly apps?: number
-  /** Each of them lets every app see her. */
   readonly users?: number
+  /** Which app each of them lets see her; every one, where it is not said. */
+  readonly sees?: (app: number, user: number) => boolean
   readonly scope?: readonly Scope[]
   readonly config?: Record<string, unknown>
 }
@@ -50,6 +51,7 @@ export class StreamingGateway {
   static async start({
     apps = 1,
     users = 1,
+    sees = () => true,
     scope = ['status'],
     config = {},
   }: StreamingOptions): Promise<StreamingGateway> {
@@ -62,7 +64,7 @@ export class StreamingGateway {
       },
     })
     const names = Array.from({ length: users }, (_, i) => `user${i}@${DOMAIN}`)
-    const seeded = await seed(gateway.directory, apps, names, scope)
+    const seeded = await seed(gateway.directory, apps, names, sees, scope)
     await gateway.start()
     return new StreamingGateway(gateway, seeded, names, server, await server.accepted())
   }
@@ -119,6 +121,7 @@ async function seed(
   directory: string,
   apps: number,
   users: readonly string[],
+  sees: (app: number, user: number) => boolean,
   scope: readonly Scope[],
 ): Promise<SeededApp[]> {
   const database = openDatabase(join(directory, 'data'))
@@ -131,6 +134,7 @@ async function seed(
     await store.add(anApp({ appid, domain: `app${app}.example`, verifiedAt: 1, active: true }))
     seeded.push({ appid, key: await keys.issue(appid) })
     for (const [i, user] of users.entries()) {
+      if (!sees(app, i)) continue
       await grants.save({ user: jid(user), appid, uid: uidOf(app, i), scope, paused: false, grantedAt: 1 })
     }
   }
