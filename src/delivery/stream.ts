@@ -74,7 +74,10 @@ export class Stream implements FeedListener {
   /** `since`: as the reader says it; null: she knows nothing yet. */
   async run(since: string | null): Promise<void> {
     try {
-      const position = since === null ? null : this.#parts.feed.cursors.read(since)
+      const { feed } = this.#parts
+      const said = since === null ? null : feed.cursors.read(since)
+      // What the log has not come to yet was said of another one.
+      const position = said !== null && said <= feed.position ? said : null
       if (since !== null && position === null) this.#say({ reset: true })
       await this.#catchUp(position)
     } catch (error) {

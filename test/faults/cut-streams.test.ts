@@ -40,8 +40,8 @@ describe(`${CLIENTS} WebSockets that are cut at random for ${SECONDS} s (CUT_SEE
   })
   after(async () => {
     for (const client of [...clients, ...references]) client.stop()
-    for (const proxy of proxies) await proxy.stop()
     await streaming?.stop()
+    for (const proxy of proxies) await proxy.stop()
   })
 
   it('come back with their cursors, and are told of every change once', async () => {
