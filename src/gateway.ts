@@ -45,6 +45,7 @@ const FORGET_EVERY_MS = 3_600_000
 const CHECK_STORAGE_MS = 1000
 const PRUNE_EVERY_MS = 1000
 const KNOWN_UNTIL_MS = 60_000
+const SAY_FULL_EVERY_MS = 3_600_000
 
 /** The whole service, built from its parts and started in order. */
 export class Gateway {
@@ -274,7 +275,8 @@ export class Gateway {
       random: randomBytes,
     })
     this.#opened.push(() => web.stop())
-    const delivery = await DeliverySide.start({
+    let fullSaidUntil = Number.NEGATIVE_INFINITY
+    const delivery: DeliverySide = await DeliverySide.start({
       config,
       storage,
       board,
@@ -287,7 +289,15 @@ export class Gateway {
       fraction: Math.random,
       failed,
       counter: {
-        refused: (why) => metrics.streamsRefused.add(why),
+        refused: (why) => {
+          metrics.streamsRefused.add(why)
+          if (why !== 'full' || clock.steady() < fullSaidUntil) return
+          fullSaidUntil = clock.steady() + SAY_FULL_EVERY_MS
+          log.warn(
+            { open: delivery.streams.counts },
+            'no more streams are let in: as many as there is room for are open',
+          )
+        },
         ended: (_, parting) => metrics.streamsEnded.add(parting),
         sent: (transport, updates) => metrics.updatesSent.add(transport, updates),
       },
