@@ -8,7 +8,7 @@ import { startProsody } from '../support/prosody.js'
 import type { XmppServer } from '../support/xmpp-server.js'
 import { XmppUser } from '../support/xmpp-user.js'
 
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-background-networking',
