@@ -35,6 +35,7 @@ export interface HttpSinkParts {
 /** An answer without end, as a stream writes to it. The connection ends with it: nothing asked behind it is answered. */
 export class HttpSink implements Sink {
   readonly #parts: HttpSinkParts
+  #stream: Pick<Stream, 'drained' | 'closed'> | null = null
   #timer: Timer | null = null
   #written = 0
   #isGone = false
@@ -44,6 +45,7 @@ export class HttpSink implements Sink {
     onceSent(parts.response, parts.socket, () => {
       this.#isGone = true
       this.#timer?.cancel()
+      this.#stream?.closed()
     })
   }
 
@@ -55,12 +57,12 @@ export class HttpSink implements Sink {
   /** Sends the head of the answer. */
   begin(stream: Pick<Stream, 'drained' | 'closed'>): void {
     const { response, socket } = this.#parts
+    this.#stream = stream
     // Neither who says nothing nor who is told nothing is idle here.
     socket.setTimeout(0)
     response.shouldKeepAlive = false
     // What is written to a connection that has just gone is lost, and that is all.
     response.on('error', () => {})
-    onceSent(response, socket, () => stream.closed())
     // Node's own `drain` of an answer stays out where more was asked behind it; one that waits for another has no other.
     const drained = () => stream.drained()
     response.on('drain', drained)
@@ -90,11 +92,13 @@ export class HttpSink implements Sink {
   }
 
   #beatLater(ms: number): void {
-    const { clock } = this.#parts
+    const { clock, socket } = this.#parts
     this.#timer = clock.after(ms, () => {
       const left = this.#written + IDLE_MS - clock.steady()
-      if (left <= 0) this.#beat()
-      this.#beatLater(left > 0 ? left : IDLE_MS)
+      if (left > 0) return this.#beatLater(left)
+      if (socket.readableEnded) return this.#probe()
+      this.#beat()
+      this.#beatLater(IDLE_MS)
     })
   }
 

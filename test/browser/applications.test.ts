@@ -332,6 +332,8 @@ describe('A new developer and a new user, in Chromium', function () {
       const printed = await web.activeApp(hers, 'Snippet')
       await hers.getByRole('button', { name: 'Make a new key' }).click()
       const code = (await hers.locator('#snippet-node').textContent()) ?? ''
+      const listening = (await hers.locator('#snippet-curl').textContent()) ?? ''
+      const key = await hers.getByRole('textbox', { name: 'Key' }).inputValue()
       web.app.stop()
       // Where it finds jose.
       const file = fileURLToPath(new URL('snippet.mjs', import.meta.url))
@@ -350,6 +352,19 @@ describe('A new developer and a new user, in Chromium', function () {
         await hers.getByRole('button', { name: 'Allow' }).click()
         await hers.getByText('Thank you.').waitFor()
         await letIn(1)
+        const uid = /UID\S+/.exec(said)?.[0]
+        const heard: string[] = []
+        const curl = new Child('bash', ['-c', `exec ${listening.split('\n')[1]}`], {
+          env: { ...process.env, PRESENCE_KEY: key },
+          missing: 'bash is missing',
+          onLine: (line) => heard.push(line),
+        })
+        await until(() => heard.length === 2, 5_000, 'the snapshot').finally(() => curl.end())
+        assert.match(
+          heard[0] ?? '',
+          new RegExp(`^\\{"presence":\\[\\["${uid}","away",\\{"show":"away","text":"out for tea",`),
+        )
+        assert.match(heard[1] ?? '', /^\{"ready":true,"cursor":"/)
         await hers.getByRole('link', { name: 'Go on' }).click()
         const [popup] = await Promise.all([hers.waitForEvent('popup'), hers.getByRole('button').click()])
         await popup.getByRole('button', { name: 'Allow' }).click()

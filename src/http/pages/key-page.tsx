@@ -33,13 +33,22 @@ export function KeyPage({ app, secret, publicUrl, rotated }: KeyPageProps) {
       </p>
       <section>
         <h2>Ready to use</h2>
-        <p>This version has no streams yet; the key is for them. Users can be asked already:</p>
+        <p>
+          Your server listens with the key to where the users are who let your app see them: at once everybody, then
+          each change. (Without end; docs/app-developers.md goes on from here, for Node.js, Python and pages.)
+        </p>
+        <Snippet id="snippet-curl" title="On your server, curl: listen" code={listening(app.appid, publicUrl)} />
         {appSnippets(app.appid, app.domain, publicUrl).map(({ id, title, code }) => (
           <Snippet key={id} id={id} title={title} code={code} />
         ))}
       </section>
     </>
   )
+}
+
+function listening(appid: string, publicUrl: string): string {
+  return `# the key is in the variable PRESENCE_KEY
+curl -N -H "Authorization: Bearer $PRESENCE_KEY" ${publicUrl}/${appid}/presence.json`
 }
 
 function Snippet({ id, title, code }: { id: string; title: string; code: string }) {
