@@ -416,6 +416,37 @@ describe('The presence stream over HTTP', () => {
     assert.equal(server.clock.timers, timers)
   })
 
+  for (const [who, behind] of [
+    ['who reads late', ''],
+    ['who reads late and asks for more behind it', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3)],
+  ] as const) {
+    it(`gives all of it to ${who}`, async () => {
+      await server.stop()
+      server = new StreamServer(directory())
+      await server.start({ streamBuffer: 1024 ** 3 })
+      await server.grant(ALICE, { scope: ['status', 'details'] })
+      const late = await open(`${HEAD_LINES}\r\n${behind}`)
+      await late.until('ready')
+      late.raw.socket.pause()
+      const text = 'x'.repeat(500_000)
+      // More than the kernel takes, so that some of it waits here.
+      for (let i = 0; i < 30; i++) {
+        server.board.put(ALICE, 'a', presence({ text: `${i}:${text}` }))
+        await server.clock.passing(5)
+      }
+      const before = late.raw.received.length
+      late.raw.socket.resume()
+      await until(() => late.raw.received.length > before + 30 * text.length)
+      await until(() => late.raw.received.includes('"29:xxx'))
+      const heard = [...late.raw.received.matchAll(/"text":"(\d+):x/g)].map(([, i]) => Number(i))
+      assert.deepEqual(
+        heard,
+        Array.from({ length: 30 }, (_, i) => i),
+      )
+      assert.equal(server.open, 1)
+    })
+  }
+
   it('cuts off who does not read, and frees at once what waits for him', async () => {
     await server.grant(ALICE, { scope: ['status', 'details'] })
     const stalled = await open()
