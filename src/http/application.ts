@@ -111,4 +111,5 @@ const INDEX = `This is presence-gateway: it puts the presence of XMPP users on t
 
 GET  /xmpp/status/<jid>   who is there: XML, or .json or .txt (by suffix or Accept)
 POST /xmpp/status         {"jids":["alice@example.org", ...]}
+GET  /<appid>/presence.json  what changes, as it happens, for an app with its key
 `
