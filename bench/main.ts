@@ -27,7 +27,7 @@ const BENCHES = new Map(
     'not-found': notFound,
     roster,
     delivery,
-  fanout,
+    fanout,
   }),
 )
 

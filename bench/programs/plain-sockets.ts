@@ -7,7 +7,8 @@ import { answerCalls } from '../support/answer-calls.js'
 
 const sockets: WebSocket[] = []
 const connections: Socket[] = []
-let turn = 0
+/** For each, as long as what an app is told of one change. */
+const texts: string[] = []
 
 answerCalls({
   async listen(): Promise<number> {
@@ -15,6 +16,7 @@ answerCalls({
     const upgrades = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false })
     server.on('upgrade', (request, socket: Socket, head) =>
       upgrades.handleUpgrade(request, socket, head, (ws) => {
+        texts.push(updateFor(sockets.length))
         sockets.push(ws)
         connections.push(socket)
         ws.send('{"ready":true}')
@@ -25,9 +27,8 @@ answerCalls({
     return (server.address() as AddressInfo).port
   },
 
-  /** To each its own, as long as what an app is told of one change. */
+  /** To each its own. */
   sendEach(): void {
-    const texts = sockets.map((_, i) => updateFor(i))
     for (let i = 0; i < sockets.length; i++) sockets[i]?.send(texts[i] ?? '')
   },
 
@@ -40,6 +41,5 @@ answerCalls({
 })
 
 function updateFor(socket: number): string {
-  const cursor = String(++turn).padStart(22, '0')
-  return `[{"uid":"UID${String(socket).padStart(22, '0')}","status":"away","cursor":"${cursor}"}]`
+  return `[{"uid":"UID${String(socket).padStart(22, '0')}","status":"away","cursor":"${'0'.repeat(22)}"}]`
 }

@@ -75,7 +75,7 @@ answerCalls({
   counted: () => counted,
 })
 
-interface Counted {
+export interface Counted {
   updates: number
   bytes: number
   at: Record<number, number>

@@ -1,5 +1,6 @@
 import { GatewayProcess } from '../../test/support/gateway-process.js'
 import { until } from '../../test/support/until.js'
+import type { ReaderOf } from '../programs/readers.js'
 import { pin } from './pin.js'
 import { Program } from './program.js'
 import { type AppSeed, dataDirectoryOf, type SeededApp, seedApps } from './seed-apps.js'
@@ -77,6 +78,23 @@ export class BenchGateway {
     return Number(new URL(this.url).port)
   }
 
+  /** How a program that reads streams opens one. */
+  byKey(app: number): ReaderOf {
+    const { appid, key } = this.#app(app)
+    return { path: `/${appid}`, key }
+  }
+
+  async byTicket(app: number, uids: readonly string[]): Promise<ReaderOf> {
+    const { appid, key } = this.#app(app)
+    const answer = await fetch(`${this.url}/${appid}/tickets`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${key}` },
+      body: JSON.stringify({ uids }),
+    })
+    const { ticket } = (await answer.json()) as { ticket: string }
+    return { path: `/${appid}?ticket=${ticket}`, key: null }
+  }
+
   get pid(): number {
     return this.#gateway.pid ?? 0
   }
@@ -137,6 +155,12 @@ export class BenchGateway {
   async stop(): Promise<void> {
     await this.#gateway.stop()
     await this.#server.stop()
+  }
+
+  #app(app: number): SeededApp {
+    const seeded = this.apps[app]
+    if (!seeded) throw new Error(`there is no app ${app}`)
+    return seeded
   }
 
   async #metric(name: string): Promise<number> {

@@ -21,6 +21,10 @@ export class Program {
     return program
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0
+  }
+
   async call<T>(method: string, argument?: unknown): Promise<T> {
     const process = this.#process
     const answered = new AbortController()
