@@ -6,6 +6,13 @@ const BLOCK = 16
 const TAG = 8
 const CURSOR = /^[A-Za-z0-9_-]{22}$/
 
+/** A place in the log that is to be named to somebody. */
+interface Place {
+  readonly position: Position
+  /** '': it is not named yet. */
+  cursor: string
+}
+
 /** What apps name places in the log by: opaque, and of no use to another app. */
 export class Cursors {
   readonly #secret: Buffer
@@ -23,47 +30,70 @@ export class Cursors {
   }
 
   of(appid: AppId): AppCursors {
-    const tag = createHmac('sha256', this.#secret).update(`${this.#epoch}:${appid}`).digest().subarray(0, TAG)
-    return new AppCursors(this.#key, this.#cipher, Buffer.from(tag))
+    const tag = createHmac('sha256', this.#secret).update(`${this.#epoch}:${appid}`).digest()
+    return new AppCursors(this, tag.readUInt32BE(0), tag.readUInt32BE(TAG / 2))
+  }
+
+  /** Names places to several apps at once: most of what a cursor costs is to begin. */
+  name(apps: readonly { readonly cursors: AppCursors; readonly pending: readonly Place[] }[]): void {
+    const count = apps.reduce((sum, { pending }) => sum + pending.length, 0)
+    const blocks = Buffer.allocUnsafe(count * BLOCK)
+    let at = 0
+    for (const { cursors, pending } of apps) {
+      for (const { position } of pending) {
+        blocks.writeUInt32BE(cursors.high, at)
+        blocks.writeUInt32BE(cursors.low, at + 4)
+        blocks.writeUInt32BE(Math.floor(position / 2 ** 32), at + TAG)
+        blocks.writeUInt32BE(position >>> 0, at + TAG + 4)
+        at += BLOCK
+      }
+    }
+    const written = this.#cipher.update(blocks)
+    at = 0
+    for (const { pending } of apps) {
+      for (const place of pending) {
+        place.cursor = written.toString('base64url', at, at + BLOCK)
+        at += BLOCK
+      }
+    }
+  }
+
+  /** Whose tag it has, and where it leads. */
+  read(cursor: string): { readonly high: number; readonly low: number; readonly position: number } {
+    const decipher = createDecipheriv('aes-128-ecb', this.#key, null).setAutoPadding(false)
+    const block = decipher.update(Buffer.from(cursor, 'base64url'))
+    return { high: block.readUInt32BE(0), low: block.readUInt32BE(4), position: Number(block.readBigUInt64BE(TAG)) }
   }
 }
 
 /** Those of one app: 22 characters, one AES block of its tag in this epoch and the position. */
 export class AppCursors {
-  readonly #key: Buffer
-  readonly #cipher: Cipher
-  readonly #tag: Buffer
+  readonly #cursors: Cursors
+  /** The halves of its tag. */
+  readonly high: number
+  readonly low: number
 
-  constructor(key: Buffer, cipher: Cipher, tag: Buffer) {
-    this.#key = key
-    this.#cipher = cipher
-    this.#tag = tag
+  constructor(cursors: Cursors, high: number, low: number) {
+    this.#cursors = cursors
+    this.high = high
+    this.low = low
   }
 
   write(position: Position): string {
-    return this.writeAll([position])[0] ?? ''
+    const place = { position, cursor: '' }
+    this.name([place])
+    return place.cursor
   }
 
-  /** Most of what a cursor costs is to begin. */
-  writeAll(positions: readonly Position[]): string[] {
-    const blocks = Buffer.allocUnsafe(positions.length * BLOCK)
-    for (let i = 0; i < positions.length; i++) {
-      const position = positions[i] ?? 0
-      blocks.set(this.#tag, i * BLOCK)
-      blocks.writeUInt32BE(Math.floor(position / 2 ** 32), i * BLOCK + TAG)
-      blocks.writeUInt32BE(position >>> 0, i * BLOCK + TAG + 4)
-    }
-    const written = this.#cipher.update(blocks)
-    return positions.map((_, i) => written.toString('base64url', i * BLOCK, (i + 1) * BLOCK))
+  name(pending: readonly Place[]): void {
+    this.#cursors.name([{ cursors: this, pending }])
   }
 
   /** null: it is none of this app's, or of another epoch. */
   read(cursor: string): Position | null {
     if (!CURSOR.test(cursor)) return null
-    const decipher = createDecipheriv('aes-128-ecb', this.#key, null).setAutoPadding(false)
-    const block = decipher.update(Buffer.from(cursor, 'base64url'))
-    const position = Number(block.readBigUInt64BE(TAG))
-    if (!block.subarray(0, TAG).equals(this.#tag) || !Number.isSafeInteger(position)) return null
+    const { high, low, position } = this.#cursors.read(cursor)
+    if (high !== this.high || low !== this.low || !Number.isSafeInteger(position)) return null
     // Four bits of the last character say nothing; one spelling of a cursor is enough.
     return this.write(position) === cursor ? position : null
   }

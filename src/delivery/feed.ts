@@ -97,17 +97,18 @@ export class Feed {
     for (const [place, presence] of batch.presences.entries()) {
       const grant = presence && this.#grants.get(presence.user)
       if (grant && presence && isToldOf(grant, batch.number, presence)) {
-        told.push({ update: this.#changed(grant, presence), position: positionOf(batch.number, place) })
+        told.push({ update: this.#changed(grant, presence), position: positionOf(batch.number, place), cursor: '' })
       }
     }
     for (const [place, { appid, uid, user }] of batch.grants.entries()) {
       if (appid !== this.appid) continue
       const position = positionOf(batch.number, place)
       const grant = user === null ? null : this.#grants.get(user)
-      if (user === null) told.push({ update: revokedUpdate(uid), position })
+      if (user === null) told.push({ update: revokedUpdate(uid), position, cursor: '' })
       // Of what has changed again the later entry tells.
-      else if (grant?.changedIn === batch.number) told.push({ update: this.#present(grant), position })
+      else if (grant?.changedIn === batch.number) told.push({ update: this.#present(grant), position, cursor: '' })
     }
+    this.cursors.name(told)
     return told
   }
 
@@ -132,7 +133,13 @@ export class Feed {
   /** Of the batch that is being given out. Returns whether it is the first there. */
   add(grant: Grant, batch: number, place: number, presence: LoggedPresence): boolean {
     if (!isToldOf(grant, batch, presence)) return false
-    return this.#pending.push({ update: this.#changed(grant, presence), position: positionOf(batch, place) }) === 1
+    const position = positionOf(batch, place)
+    return this.#pending.push({ update: this.#changed(grant, presence), position, cursor: '' }) === 1
+  }
+
+  /** What was added. */
+  get pending(): readonly Told[] {
+    return this.#pending
   }
 
   /** Tells what was added. */
@@ -148,7 +155,7 @@ export class Feed {
 
   /** What is being told, as that wire has it; made once for all who are told the same. */
   encoded(told: readonly Told[], wire: Wire): Buffer {
-    return this.#audience.written(told, wire, () => wire.told(told, this.cursors))
+    return this.#audience.written(told, wire, () => wire.told(told))
   }
 
   lost(): void {

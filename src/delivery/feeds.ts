@@ -130,6 +130,7 @@ export class Feeds {
         if (feed.add(grant, batch.number, place, presence)) touched.push(feed)
       }
     }
+    this.#parts.cursors.name(touched)
     for (const feed of touched) feed.flush()
     for (const appid of new Set(batch.grants.map((entry) => entry.appid))) {
       const feed = this.#opened.get(appid)?.feed

@@ -167,7 +167,7 @@ export class Stream implements FeedListener {
       }
       const mine = uids ? step.told.filter(({ update }) => uids.has(update.uid)) : step.told
       for (const part of inChunks(mine)) {
-        this.#tell(wire.told(part, feed.cursors), part.length)
+        this.#tell(wire.told(part), part.length)
         await this.#flowing()
         if (this.#ended) return
       }

@@ -27,6 +27,8 @@ export interface Update {
 export interface Told {
   readonly update: Update
   readonly position: Position
+  /** The same, as the app may say it; '' until it is told. */
+  cursor: string
 }
 
 // What many apps are told of one change is made once.

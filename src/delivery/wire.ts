@@ -1,4 +1,3 @@
-import type { AppCursors } from './cursors.js'
 import { asObject, asPair, type Told, type Update } from './update.js'
 
 /** What is said on a stream beside the updates. */
@@ -16,7 +15,7 @@ export type Transport = 'websocket' | 'ndjson' | 'sse'
 export interface Wire {
   readonly transport: Transport
   snapshot(updates: readonly Update[]): Buffer
-  told(told: readonly Told[], cursors: AppCursors): Buffer
+  told(told: readonly Told[]): Buffer
   signal(signal: Signal): Buffer
 }
 
@@ -24,10 +23,7 @@ export interface Wire {
 export const frames: Wire = {
   transport: 'websocket',
   snapshot: (updates) => frame(`[${updates.map((update) => asObject(update)).join()}]`),
-  told(told, cursors) {
-    const written = cursors.writeAll(told.map(({ position }) => position))
-    return frame(`[${told.map(({ update }, i) => asObject(update, written[i])).join()}]`)
-  },
+  told: (told) => frame(`[${told.map(({ update, cursor }) => asObject(update, cursor)).join()}]`),
   signal: (signal) => frame(JSON.stringify(signal)),
 }
 
@@ -35,7 +31,7 @@ export const frames: Wire = {
 export const lines: Wire = {
   transport: 'ndjson',
   snapshot: (updates) => Buffer.from(`${pairs(updates)}}\n`),
-  told: (told, cursors) => Buffer.from(`${line(told, cursors.write(lastOf(told)))}\n`),
+  told: (told) => Buffer.from(`${line(told, lastOf(told))}\n`),
   signal: (signal) => Buffer.from(`${JSON.stringify(signal)}\n`),
 }
 
@@ -43,8 +39,8 @@ export const lines: Wire = {
 export const events: Wire = {
   transport: 'sse',
   snapshot: (updates) => Buffer.from(`data: ${pairs(updates)}}\n\n`),
-  told(told, cursors) {
-    const cursor = cursors.write(lastOf(told))
+  told(told) {
+    const cursor = lastOf(told)
     return Buffer.from(`id: ${cursor}\ndata: ${line(told, cursor)}\n\n`)
   },
   signal(signal) {
@@ -62,8 +58,8 @@ function pairs(updates: readonly Update[]): string {
   return `{"presence":[${updates.map(asPair).join()}]`
 }
 
-function lastOf(told: readonly Told[]): number {
-  return told.at(-1)?.position ?? 0
+function lastOf(told: readonly Told[]): string {
+  return told.at(-1)?.cursor ?? ''
 }
 
 const SHORT = 126

@@ -17,7 +17,7 @@ describe('An audience', () => {
   }
 
   const toldOf = (uids: readonly string[]): Told[] =>
-    uids.map((uid, position) => ({ update: { uid, status: 'away' }, position }))
+    uids.map((uid, position) => ({ update: { uid, status: 'away' }, position, cursor: '' }))
 
   it('hears each what it came for, in order, and nothing when that is nothing', () => {
     const someUids = fc.uniqueArray(fc.constantFrom(...UIDS)).map((uids) => new Set(uids))

@@ -23,13 +23,18 @@ describe('Cursors', () => {
     )
   })
 
-  it('are the same written many at once', () => {
+  it('are the same written to several apps at once', () => {
+    const all = new Cursors(secret, '0123456789abcdef')
     fc.assert(
-      fc.property(fc.array(position), (all) => {
-        assert.deepEqual(
-          cursors.writeAll(all),
-          all.map((at) => cursors.write(at)),
-        )
+      fc.property(fc.array(position), fc.array(position), (ours, theirs) => {
+        const apps = [ours, theirs].map((places, i) => ({
+          cursors: all.of(i === 0 ? APP : OTHER),
+          pending: places.map((position) => ({ position, cursor: '' })),
+        }))
+        all.name(apps)
+        for (const { cursors, pending } of apps) {
+          for (const { position, cursor } of pending) assert.equal(cursor, cursors.write(position))
+        }
       }),
     )
   })
