@@ -1,6 +1,7 @@
-// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery fanout]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
+// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery fanout changes]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
 import { loadavg } from 'node:os'
 import { relative } from 'node:path'
+import { changes } from './changes.js'
 import { delivery } from './delivery.js'
 import { fanout } from './fanout.js'
 import { flood } from './flood.js'
@@ -28,6 +29,7 @@ const BENCHES = new Map(
     roster,
     delivery,
     fanout,
+    changes,
   }),
 )
 

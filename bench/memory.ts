@@ -7,6 +7,7 @@ import { Program } from './support/program.js'
 import { withParts } from './support/with-parts.js'
 
 const USERS = { full: [100_000, 1_000_000], short: [100_000] }
+const SOCKETS = { full: 10_000, short: 1000 }
 const MILLION = 1_000_000
 const SETTLE_MS = 10_000
 const CHURN = { perSecond: 1000, seconds: 600, sampleOf: 1000 }
@@ -15,7 +16,32 @@ const CHURN = { perSecond: 1000, seconds: 600, sampleOf: 1000 }
 export async function memory(effort: Effort): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const users of USERS[effort]) figures.push(...(await heap(users)), ...(await resident(users)))
+  figures.push(await idleSocket(SOCKETS[effort]))
   return figures
+}
+
+/** Each of an app of its own, which one user lets see her. */
+function idleSocket(sockets: number): Promise<Figure> {
+  return withParts(async (opened) => {
+    const limits = { connectionsPerAddress: 2 * sockets }
+    const gateway = opened(await BenchGateway.start({ limits, apps: { apps: sockets, usersOf: () => [0] } }))
+    const open = async (from: number, to: number) => {
+      const readers = gateway.apps.slice(from, to).map((_, i) => gateway.byKey(from + i))
+      await opened(await Program.start('readers', 'load')).call('open', { port: gateway.port, readers })
+      await sleep(SETTLE_MS)
+      return residentMemory(gateway.pid)
+    }
+    // What the first of them load is not theirs.
+    const before = await open(0, sockets / 10)
+    const after = await open(sockets / 10, sockets)
+    const bytes = (after - before) / (sockets - sockets / 10)
+    return {
+      name: `${sockets} idle sockets of as many apps: RSS of each`,
+      value: bytes,
+      unit: 'B',
+      goal: { atMost: 12_000 },
+    }
+  })
 }
 
 function heap(users: number): Promise<Figure[]> {

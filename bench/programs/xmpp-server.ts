@@ -8,6 +8,7 @@ import { streamBounds, XmlStreamReader } from '../../src/xmpp/xml-stream-reader.
 import { PROSODY_INFO, privilegeOf } from '../../test/support/prosody-like.js'
 import { answerCalls } from '../support/answer-calls.js'
 import { presenceChunks } from '../support/presence-chunks.js'
+import { steadyMs } from '../support/steady-ms.js'
 import { SYNTHETIC_DOMAIN, syntheticPresence } from '../support/synthetic-presence.js'
 
 const STREAM = `<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='bench'>`
@@ -43,6 +44,19 @@ answerCalls({
   },
 
   changeSteadily,
+
+  /** The same pace, followed by somebody else; returns when each presence was written, by the number in its text. */
+  async changeTimed({ users, perSecond, seconds }: Pick<Steadily, 'users' | 'perSecond' | 'seconds'>) {
+    const at: Record<number, number> = {}
+    await steadily(perSecond, seconds, async () => {
+      const n = sent++
+      const presence = syntheticPresence(n, users)
+      at[n] = steadyMs()
+      await write(presence)
+    })
+    await ping()
+    return at
+  },
 
   async say(stanza: string): Promise<void> {
     await write(stanza)
@@ -156,17 +170,11 @@ async function changeSteadily({ users, perSecond, seconds, sampleOf, statusUrl }
   const agent = new Agent({ keepAlive: true })
   const latencies: number[] = []
   const followed: Promise<void>[] = []
-  const begin = performance.now()
-  let written = 0
-  for (const count = perSecond * seconds; written < count; ) {
-    const due = Math.min(count, Math.floor(((performance.now() - begin) / 1000) * perSecond))
-    for (; written < due; written++) {
-      const presence = syntheticPresence(sent++, users)
-      await write(presence)
-      if (written % sampleOf === 0) followed.push(follow(presence, performance.now()))
-    }
-    await sleep(TICK_MS)
-  }
+  await steadily(perSecond, seconds, async (n) => {
+    const presence = syntheticPresence(sent++, users)
+    await write(presence)
+    if (n % sampleOf === 0) followed.push(follow(presence, performance.now()))
+  })
   await Promise.all(followed)
   agent.destroy()
   return latencies
@@ -178,6 +186,16 @@ async function changeSteadily({ users, perSecond, seconds, sampleOf, statusUrl }
       if (performance.now() - writtenAt > PATIENCE_MS) throw new Error(`${jid} was never told to be: ${presence}`)
     }
     latencies.push(performance.now() - writtenAt)
+  }
+}
+
+async function steadily(perSecond: number, seconds: number, change: (n: number) => Promise<void>): Promise<void> {
+  const begin = performance.now()
+  let written = 0
+  for (const count = perSecond * seconds; written < count; ) {
+    const due = Math.min(count, Math.floor(((performance.now() - begin) / 1000) * perSecond))
+    for (; written < due; written++) await change(written)
+    await sleep(TICK_MS)
   }
 }
 

@@ -122,6 +122,13 @@ export class BenchGateway {
     return this.#server.call('changeSteadily', { ...pace, statusUrl: this.statusUrl })
   }
 
+  /** See changeTimed in bench/programs/xmpp-server.ts. */
+  async changeTimed(pace: { users: number; perSecond: number; seconds: number }): Promise<Record<number, number>> {
+    const at = await this.#server.call<Record<number, number>>('changeTimed', pace)
+    this.#taken += Object.keys(at).length
+    return at
+  }
+
   say(stanza: string): Promise<void> {
     return this.#server.call('say', stanza)
   }
