@@ -121,6 +121,7 @@ describe('Streams', () => {
     const told: Told[] = Array.from({ length: users }, (_, i) => ({
       update: { uid: `UID${i}`, status: 'online' },
       position: positionOf(seen, i),
+      cursor: feed.cursors.write(positionOf(seen, i)),
     }))
     feed.tell(told)
   }
