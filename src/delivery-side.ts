@@ -8,11 +8,13 @@ import { LogTail } from './delivery/log-tail.js'
 import { type Refusal, StreamGate } from './delivery/stream-gate.js'
 import { Streams, type StreamsParts } from './delivery/streams.js'
 import { Tickets } from './delivery/tickets.js'
+import { Webhooks, type WebhooksParts } from './delivery/webhooks.js'
+import { OutboundPosts } from './http/outbound-posts.js'
 import type { Clock } from './presence/clock.js'
 import { type BareJid, domainOf } from './presence/jid.js'
 import type { PresenceBoard } from './presence/presence-board.js'
 import type { PresenceWriter } from './presence/presence-writer.js'
-import { timeOf } from './presence/user.js'
+import { timeOf, type User } from './presence/user.js'
 import type { Storage } from './storage/storage.js'
 
 export interface DeliverySideParts {
@@ -28,6 +30,7 @@ export interface DeliverySideParts {
   readonly random: (bytes: number) => Buffer
   /** 0 to 1 */
   readonly fraction: () => number
+  readonly tellOff: WebhooksParts['tellOff']
   readonly failed: (error: unknown) => void
   readonly counter: StreamsParts['counter'] & { refused(why: Refusal): void }
 }
@@ -41,9 +44,11 @@ export class DeliverySide {
   readonly streams: Streams
   readonly gate: StreamGate
   readonly tickets: Tickets
+  readonly webhooks: Webhooks
   readonly #tail: LogTail
 
-  private constructor(parts: DeliverySideParts, epoch: string) {
+  /** `head`: the newest batch when the board was loaded. */
+  private constructor(parts: DeliverySideParts, epoch: string, head: number) {
     const { config, storage, board, writer, apps, grants, address, clock, random, fraction, failed, counter } = parts
     const { streamBuffer, streamLag, streamsPerApp, connectionsPerAddress } = config.limits
     const after = (ms: number, run: () => void) => clock.after(ms, run)
@@ -79,19 +84,46 @@ export class DeliverySide {
       refused: (why) => counter.refused(why),
     })
     apps.onStop(({ appid }) => this.streams.end(appid, 'stopped'))
+    this.webhooks = new Webhooks({
+      store: storage.webhooks,
+      apps,
+      feeds: this.feeds,
+      log: storage.changes,
+      epoch,
+      post: new OutboundPosts(config.outbound.allowPrivate, clock),
+      timeoutMs: config.limits.webhookTimeout,
+      lastChange: (user) => lastChange(board.user(user), head),
+      clock,
+      random,
+      fraction,
+      tellOff: parts.tellOff,
+      failed,
+    })
     writer.onAppend((batch) => this.#tail.appended(batch))
-    grants.onChange((change) => this.feeds.changed(change))
+    grants.onChange((change) => {
+      this.feeds.changed(change)
+      this.webhooks.grantChanged(change)
+    })
+    apps.onChange((appid) => this.webhooks.changed(appid))
   }
 
   static async start(parts: DeliverySideParts): Promise<DeliverySide> {
-    const side = new DeliverySide(parts, await parts.storage.changes.epoch())
+    const { changes } = parts.storage
+    const side = new DeliverySide(parts, await changes.epoch(), await changes.head())
     await side.#tail.start()
+    await side.webhooks.start()
     return side
   }
 
   /** To be called once its streams have stopped. */
   async stop(): Promise<void> {
+    await this.webhooks.stop()
     this.feeds.stop()
     this.#tail.stop()
   }
+}
+
+/** Of whom the board has no batch, none was appended since the start. */
+function lastChange(user: User | undefined, head: number): number | null {
+  return user ? user.batch || head : null
 }

@@ -36,6 +36,7 @@ import { explainStorage, StorageError, storageError } from './storage/database.j
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
 import { WebSide } from './web-side.js'
+import { AppNotices } from './xmpp/app-notices.js'
 import { ComponentLock } from './xmpp/component-lock.js'
 import type { LinkHandler } from './xmpp/link.js'
 import { linkAdvice } from './xmpp/link-advice.js'
@@ -272,9 +273,14 @@ export class Gateway {
       forgotten,
       links,
       sources: xmppSide,
+      webhooks: () => delivery.webhooks,
       random: randomBytes,
     })
     this.#opened.push(() => web.stop())
+    const notices = new AppNotices(link, {
+      publicUrl: config.http.publicUrl,
+      address: (user) => (xmppSide.roster ?? domains).address(user),
+    })
     let fullSaidUntil = Number.NEGATIVE_INFINITY
     const delivery: DeliverySide = await DeliverySide.start({
       config,
@@ -287,6 +293,7 @@ export class Gateway {
       clock,
       random: randomBytes,
       fraction: Math.random,
+      tellOff: (app, off) => notices.webhookOff(app, off.because),
       failed,
       counter: {
         refused: (why) => {

@@ -10,6 +10,7 @@ import { Apps } from './apps/apps.js'
 import { Grants } from './apps/grants.js'
 import { PresenceTokens } from './apps/presence-tokens.js'
 import type { Config } from './config.js'
+import type { Webhooks } from './delivery/webhooks.js'
 import { OutboundClient } from './http/outbound-client.js'
 import { Pages } from './http/pages/pages.js'
 import type { PublicView } from './http/public-view.js'
@@ -20,6 +21,7 @@ import { meRoutes } from './http/routes/me.js'
 import { sessionRoutes } from './http/routes/sessions.js'
 import { signInRoutes } from './http/routes/sign-in.js'
 import { tokenRoutes } from './http/routes/tokens.js'
+import { webhookRoutes } from './http/routes/webhooks.js'
 import { Visitors } from './http/visitors.js'
 import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
@@ -47,6 +49,8 @@ export interface WebSideParts {
   readonly forgotten: Forgotten
   readonly links: PublicLinks
   readonly sources: AccountSources
+  /** Begun later. */
+  readonly webhooks: () => Webhooks
   readonly random: (bytes: number) => Buffer
 }
 
@@ -133,7 +137,8 @@ export class WebSide {
       (router) => signInRoutes(router, { requests, signIn: this.#signIn, visitors, domains }),
       (router) => sessionRoutes(router, { sessions, visitors }),
       (router) => tokenRoutes(router, { tokens, visitors }),
-      (router) => appRoutes(router, { apps: this.apps, visitors, publicUrl, domains }),
+      (router) => appRoutes(router, { apps: this.apps, webhooks: parts.webhooks, visitors, publicUrl, domains }),
+      (router) => webhookRoutes(router, { apps: this.apps, webhooks: parts.webhooks, visitors }),
       (router) => appIconRoute(router, this.apps),
       (router) => jwksRoute(router, presenceTokens),
       (router) =>

@@ -38,6 +38,7 @@ export interface AppStop {
   readonly gone: readonly Grant[]
 }
 
+const OLD_SECRET_MS = 86_400_000
 const NOT_HERS = 'there is no such app, or it is not yours'
 
 /**
@@ -53,6 +54,7 @@ export class Apps {
   readonly #forgotten: Pick<Forgotten, 'has'>
   readonly #errands: Errands
   readonly #listeners = new Set<(stop: AppStop) => void>()
+  readonly #changeListeners = new Set<(appid: AppId) => void>()
   /** One change after the other: each is of what the one before left. */
   readonly #line = new OneAtATime()
 
@@ -105,9 +107,18 @@ export class Apps {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Called after anything about an app was changed, or it is gone, until the returned function is called. Must not throw. */
+  onChange(listener: (appid: AppId) => void): () => void {
+    this.#changeListeners.add(listener)
+    return () => this.#changeListeners.delete(listener)
+  }
+
   /** They went with an account, and are gone from the store already, as their grants are. */
   gone(appids: readonly AppId[]): void {
-    for (const appid of appids) this.#tell({ appid, gone: [] })
+    for (const appid of appids) {
+      this.#tell({ appid, gone: [] })
+      this.#tellOfChange(appid)
+    }
   }
 
   of(user: BareJid): Promise<readonly App[]> {
@@ -224,6 +235,14 @@ export class Apps {
     return this.#secrets.webhookSecret(app.appid, generation)
   }
 
+  /** What its calls are signed with now, the newest first: for a day, the secret before the last rotation signs them, too. */
+  async webhookSecrets(appid: AppId): Promise<readonly string[]> {
+    const { generation, rotatedAt } = await this.#store.webhookGeneration(appid)
+    const hasOld = generation > 0 && rotatedAt !== null && this.#clock.now() - rotatedAt < OLD_SECRET_MS
+    const generations = hasOld ? [generation, generation - 1] : [generation]
+    return generations.map((each) => this.#secrets.webhookSecret(appid, each))
+  }
+
   async rotateWebhook(app: App, by: BareJid): Promise<string> {
     let next = 0
     await this.#change(app, by, async (now) => {
@@ -263,6 +282,7 @@ export class Apps {
     await this.#line.run(async () => {
       await this.#managed(app.appid, by)
       this.#tell({ appid: app.appid, gone: await this.#store.remove(app.appid) })
+      this.#tellOfChange(app.appid)
     })
   }
 
@@ -294,6 +314,7 @@ export class Apps {
       await change(await this.#managed(app.appid, by))
       const changed = await this.#store.find(app.appid)
       if (!changed) throw new AppFault('not-found', NOT_HERS)
+      this.#tellOfChange(app.appid)
       return changed
     })
   }
@@ -306,5 +327,9 @@ export class Apps {
 
   #tell(stop: AppStop): void {
     for (const listener of this.#listeners) listener(stop)
+  }
+
+  #tellOfChange(appid: AppId): void {
+    for (const listener of this.#changeListeners) listener(appid)
   }
 }

@@ -65,6 +65,11 @@ export class Feed {
     return position >= this.position
   }
 
+  /** Once all that had been appended before was given out. */
+  caughtUp(): Promise<void> {
+    return this.#parts.tail.caughtUp()
+  }
+
   /**
    * Everybody it may see, or those of some uids, at one point of the log: that where it stands as this resolves, before anybody
    * else goes on.
@@ -110,6 +115,16 @@ export class Feed {
     }
     this.cursors.name(told)
     return told
+  }
+
+  /** How she is to the app now; null: it may not see her. */
+  presentOf(user: BareJid): Update | null {
+    const grant = this.#grants.get(user)
+    return grant ? this.#present(grant) : null
+  }
+
+  grantOf(user: BareJid): Grant | undefined {
+    return this.#grants.get(user)
   }
 
   get users(): Iterable<BareJid> {

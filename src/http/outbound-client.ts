@@ -1,5 +1,3 @@
-import { Resolver } from 'node:dns/promises'
-import { isIP, type LookupFunction } from 'node:net'
 import { Client } from 'undici'
 import { type Outbound, type OutboundAnswer, OutboundError } from '../apps/outbound.js'
 import type { Clock, Timer } from '../presence/clock.js'
@@ -7,7 +5,7 @@ import { Places } from '../roster/places.js'
 import { boundedBody } from './bounded-body.js'
 import { explainCall } from './explain-call.js'
 import { GivenUp } from './given-up.js'
-import { ReachableAddresses } from './reachable-addresses.js'
+import { JudgedHosts, lookupOf, type Resolve } from './judged-hosts.js'
 
 const MAX_BYTES = 64 * 1024
 const MAX_HEAD_BYTES = 16 * 1024
@@ -15,26 +13,18 @@ const TIMEOUT_MS = 5000
 const MAX_AT_ONCE = 50
 const MAX_WAITING = 200
 const NO_TIME = 'there was no time left for it'
-const LOOPBACK = ['127.0.0.1', '::1']
-// One word for all of it: who asks must not learn which names and addresses there are inside.
-const NOT_PUBLIC = 'there is no such host on the public internet'
-
-/** Every address of a host name; none where there is no such host. Rejects where that cannot be said. */
-export type Resolve = (name: string) => Promise<readonly string[]>
 
 /** `Outbound` over connections of which each is used once. What it refuses, and why: docs/decisions/0014. */
 export class OutboundClient implements Outbound {
-  readonly #addresses: ReachableAddresses
+  readonly #hosts: JudgedHosts
   readonly #clock: Clock
-  readonly #resolve: Resolve
   readonly #places = new Places(MAX_AT_ONCE, MAX_WAITING)
   readonly #underWay = new Set<(why: string) => void>()
   #closed = false
 
-  constructor(allowPrivate: readonly string[], clock: Clock, resolve: Resolve = resolveInDns) {
-    this.#addresses = new ReachableAddresses(allowPrivate)
+  constructor(allowPrivate: readonly string[], clock: Clock, resolve?: Resolve) {
+    this.#hosts = new JudgedHosts(allowPrivate, resolve)
     this.#clock = clock
-    this.#resolve = resolve
   }
 
   get(url: URL, headers: Readonly<Record<string, string>> = {}): Promise<OutboundAnswer> {
@@ -64,12 +54,10 @@ export class OutboundClient implements Outbound {
     return {
       get: (url, headers = {}) => this.#bounded(end, (signal) => this.#call(url, headers, signal)),
       check: async (url) => {
-        await this.#bounded(end, () => this.#reachable(url))
+        await this.#bounded(end, () => this.#hosts.reachable(url))
       },
       isAllowedPrivate: async (hostname) => {
-        if (this.#addresses.areAllPublic) return false
-        const found = await this.#bounded(end, () => this.#find(hostname))
-        return found.length > 0 && found.every((address) => this.#addresses.isAllowedPrivate(address))
+        return !this.#hosts.areAllPublic && this.#bounded(end, () => this.#hosts.isAllowedPrivate(hostname))
       },
       within: (ms) => this.#until(Math.min(end, this.#clock.steady() + ms)),
     }
@@ -114,7 +102,7 @@ export class OutboundClient implements Outbound {
   }
 
   async #call(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<OutboundAnswer> {
-    const addresses = await this.#reachable(url)
+    const addresses = await this.#hosts.reachable(url)
     signal.throwIfAborted()
     const client = new Client(url.origin, {
       maxHeaderSize: MAX_HEAD_BYTES,
@@ -138,63 +126,10 @@ export class OutboundClient implements Outbound {
       await client.destroy()
     }
   }
-
-  /** The addresses to connect to, all of them looked at. Throws OutboundError. */
-  async #reachable(url: URL): Promise<readonly string[]> {
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-      throw new OutboundError('it does not begin with http:// or https://')
-    }
-    if (url.username !== '' || url.password !== '') throw new OutboundError('it has a user name or a password in it')
-    if (!isPortOfTheWeb(url.port)) throw new OutboundError(`port ${url.port} is not one for the web`)
-    const addresses = await this.#find(url.hostname)
-    if (addresses.length === 0 || !addresses.every((address) => this.#addresses.has(address))) {
-      throw new OutboundError(NOT_PUBLIC)
-    }
-    return addresses
-  }
-
-  /** `hostname`: as a URL has it, so that every spelling of an IPv4 address is the usual one. */
-  async #find(hostname: string): Promise<readonly string[]> {
-    const name = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
-    if (isIP(name) !== 0) return [name]
-    // RFC 6761 §6.3: no such name is ever looked up. Which of the two it is, is ours to say.
-    if (/(^|\.)localhost$/.test(name)) return LOOPBACK.filter((address) => this.#addresses.has(address))
-    return this.#resolve(name)
-  }
-}
-
-// Below 1024 listen mail servers and the like, to which a request for the web may read like commands.
-function isPortOfTheWeb(port: string): boolean {
-  return port === '' || port === '80' || port === '443' || Number(port) >= 1024
-}
-
-function lookupOf(addresses: readonly string[]): LookupFunction {
-  const all = addresses.map((address) => ({ address, family: isIP(address) }))
-  return (_, options, callback) => {
-    const [first] = all
-    if (options.all) callback(null, all)
-    else callback(null, first?.address ?? '', first?.family)
-  }
 }
 
 function firstOfEach(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(headers).map(([name, said]) => [name, [said].flat()[0] ?? '']))
-}
-
-// Not by getaddrinfo: that has few threads, and strangers with slow names would keep the gateway's own look-ups waiting.
-async function resolveInDns(name: string): Promise<readonly string[]> {
-  const resolver = new Resolver({ timeout: 1500, tries: 2 })
-  const asked = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
-  const found = asked.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
-  if (found.length > 0) return found
-  const [code] = asked.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason.code] : [])).filter(isTrouble)
-  if (code === undefined) return []
-  throw new GivenUp('its name cannot be looked up now')
-}
-
-/** Neither of the two says that there is no such address. */
-function isTrouble(code: string): boolean {
-  return code !== 'ENOTFOUND' && code !== 'ENODATA'
 }

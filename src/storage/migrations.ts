@@ -89,11 +89,26 @@ export const MIGRATIONS: readonly string[] = [
   // The log that apps read: batches of presences, as before, or of what became of grants; a batch of neither kind is one of the
   // other. `size`: so many presences. `changed_in`: the batch that tells of it, 0: one that is not kept. change_log: how the log
   // stands, by name: its epoch, the boot in which it was opened (none: it was closed), up to where it was folded and pruned.
+  // webhook: `state` as JSON, `body` of what is in flight. webhook_delivery: the try `n` stands in slot n % 50.
   `ALTER TABLE presence_batch RENAME TO change_batch;
    ALTER TABLE change_batch ADD COLUMN grants TEXT;
    ALTER TABLE change_batch ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE change_batch ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
    CREATE INDEX change_batch_grants ON change_batch (number) WHERE grants IS NOT NULL;
    ALTER TABLE app_grant ADD COLUMN changed_in INTEGER NOT NULL DEFAULT 0;
-   CREATE TABLE change_log (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT`,
+   CREATE TABLE change_log (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
+   CREATE TABLE webhook (appid TEXT PRIMARY KEY, state TEXT NOT NULL, body TEXT) STRICT;
+   CREATE TABLE webhook_delivery (
+     appid TEXT NOT NULL,
+     slot INTEGER NOT NULL,
+     n INTEGER NOT NULL,
+     id TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     attempt INTEGER NOT NULL,
+     status INTEGER,
+     error TEXT,
+     ms INTEGER NOT NULL,
+     updates INTEGER NOT NULL,
+     PRIMARY KEY (appid, slot)
+   ) WITHOUT ROWID, STRICT`,
 ]

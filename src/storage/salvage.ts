@@ -12,6 +12,8 @@ const TABLES = [
   'app_member',
   'app_grant',
   'change_batch',
+  'webhook',
+  'webhook_delivery',
 ]
 const WHICH: Readonly<Record<string, string>> = { change_batch: 'grants IS NOT NULL' }
 const PAGE = 1000

@@ -3,8 +3,10 @@ import type { AppId } from '../apps/app.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably, emptyLog, StorageError, securely } from './database.js'
 import { unpackPresences } from './packed-presence.js'
+import { OF_APP } from './sqlite-app-store.js'
 import { logGrants } from './sqlite-change-log.js'
 import { type GrantRow, grantOf } from './sqlite-grant-store.js'
+import { dropFlight } from './sqlite-webhook-store.js'
 
 /** In which everything a user has stands under her JID. */
 const HERS = [
@@ -20,7 +22,6 @@ const HERS = [
 // Of at most 2,000 presences each: a few ms.
 const BATCHES_A_TURN = 25
 const REWRITTEN_A_CHECKPOINT = 4
-const OF_APP = ['app_grant', 'app_icon', 'app_member', 'app']
 
 export class SqliteAccountStore implements AccountStore {
   readonly #database: Database
@@ -128,6 +129,7 @@ export class SqliteAccountStore implements AccountStore {
       .run(hers, hers)
     const gone = grants.map(({ appid, uid }) => ({ appid, uid, user: null }))
     if (gone.length > 0) logGrants(this.#database, gone, this.#now())
+    for (const { appid, uid } of grants) dropFlight(this.#database, appid, uid)
   }
 
   /** Each batch is an array of rows that begin with the user. The place of hers stays: places are numbers, too. */

@@ -27,6 +27,9 @@ const SELECT = `
     EXISTS (SELECT 1 FROM app_icon i WHERE i.appid = app.appid) AS has_icon
   FROM app`
 
+/** All that stands under an appid. */
+export const OF_APP = ['app_grant', 'app_icon', 'app_member', 'webhook', 'webhook_delivery', 'app'] as const
+
 export class SqliteAppStore implements AppStore {
   readonly #database: Database
 
@@ -129,7 +132,7 @@ export class SqliteAppStore implements AppStore {
   async remove(appid: AppId): Promise<readonly Grant[]> {
     return durably(this.#database, () => {
       const grants = this.#database.prepare<[string], GrantRow>('SELECT * FROM app_grant WHERE appid = ?').all(appid)
-      for (const table of ['app', 'app_icon', 'app_member', 'app_grant']) {
+      for (const table of OF_APP) {
         this.#database.prepare(`DELETE FROM ${table} WHERE appid = ?`).run(appid)
       }
       return grants.map(grantOf)

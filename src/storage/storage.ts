@@ -8,6 +8,7 @@ import type { AccountStore } from '../apps/accounts.js'
 import type { AppStore } from '../apps/app.js'
 import type { GrantStore } from '../apps/grant.js'
 import type { ChangeLog } from '../delivery/change-log.js'
+import type { WebhookStore } from '../delivery/webhook-store.js'
 import { timeInName } from '../ops/time-in-name.js'
 import type { PresenceStore } from '../presence/presence-store.js'
 import type { PublicationStore } from '../presence/publication.js'
@@ -43,6 +44,7 @@ import { SqliteRosterPushStore } from './sqlite-roster-push-store.js'
 import { SqliteRosterStore } from './sqlite-roster-store.js'
 import { SqliteSessionStore } from './sqlite-session-store.js'
 import { SqliteSubscriptionStore } from './sqlite-subscription-store.js'
+import { SqliteWebhookStore } from './sqlite-webhook-store.js'
 import { type Contents, writeDatabase } from './write-database.js'
 
 export interface StorageObserver {
@@ -103,6 +105,7 @@ export class Storage {
     ({ grants }) => grants,
     ['find', 'byUid', 'ofUser', 'ofApp', 'countOfApp', 'users'],
   )
+  readonly webhooks = this.#store<WebhookStore>(({ webhooks }) => webhooks, ['find', 'wanted', 'deliveries'])
   readonly accounts = this.#store<AccountStore>(({ accounts }) => accounts)
   readonly publicLinks = this.#store<PublicLinkStore>(({ publicLinks }) => publicLinks)
   readonly forgotten = this.#store<ForgottenStore>(({ forgotten }) => forgotten)
@@ -306,6 +309,7 @@ interface OpenDatabase {
   readonly sessions: SessionStore
   readonly personalTokens: PersonalTokenStore
   readonly grants: SqliteGrantStore
+  readonly webhooks: SqliteWebhookStore
   readonly accounts: SqliteAccountStore
   readonly publicLinks: SqlitePublicLinkStore
   readonly forgotten: SqliteForgottenStore
@@ -328,6 +332,7 @@ function open(directory: string, now: () => number): OpenDatabase {
     sessions: new SqliteSessionStore(database),
     personalTokens: new SqlitePersonalTokenStore(database),
     grants: new SqliteGrantStore(database, now),
+    webhooks: new SqliteWebhookStore(database),
     accounts: new SqliteAccountStore(database, now),
     publicLinks: new SqlitePublicLinkStore(database),
     forgotten: new SqliteForgottenStore(database),

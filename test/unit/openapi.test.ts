@@ -14,6 +14,7 @@ import { sessionRoutes } from '../../src/http/routes/sessions.js'
 import { signInRoutes } from '../../src/http/routes/sign-in.js'
 import { ticketRoutes } from '../../src/http/routes/tickets.js'
 import { tokenRoutes } from '../../src/http/routes/tokens.js'
+import { webhookRoutes } from '../../src/http/routes/webhooks.js'
 import { Domains } from '../../src/presence/domains.js'
 import { Rosters } from '../../src/roster/rosters.js'
 import { REPOSITORY } from '../support/repository.js'
@@ -42,7 +43,8 @@ describe('docs/openapi.yaml', () => {
     signInRoutes(router, { requests: none, signIn: none, visitors: none, domains: none })
     sessionRoutes(router, { sessions: none, visitors: none })
     tokenRoutes(router, { tokens: none, visitors: none })
-    appRoutes(router, { apps: none, visitors: none, publicUrl: '', domains: none })
+    appRoutes(router, { apps: none, webhooks: none, visitors: none, publicUrl: '', domains: none })
+    webhookRoutes(router, { apps: none, webhooks: none, visitors: none })
     appIconRoute(router, none)
     meRoutes(router, { accounts: none, grants: none, visitors: none, domains: none, clock: none, publicUrl: '' })
     jwksRoute(router, none)

@@ -75,6 +75,7 @@ export class StreamServer {
       } as unknown as DeliverySideParts['grants'],
       address: (user) => user,
       clock,
+      tellOff: async () => false,
       random: randomBytes,
       fraction: () => 0.5,
       failed,

@@ -3,14 +3,17 @@ import type { Context, Next } from 'koa'
 import * as z from 'zod'
 import type { App } from '../../apps/app.js'
 import type { Apps } from '../../apps/apps.js'
+import type { Webhooks } from '../../delivery/webhooks.js'
 import type { Domains } from '../../presence/domains.js'
 import { type BareJid, parseUserInput } from '../../presence/jid.js'
 import { HttpFault } from '../fault.js'
 import { readAs } from '../read-body.js'
 import type { Visitors } from '../visitors.js'
+import { webhookState } from './webhooks.js'
 
 export interface AppRouteParts {
   readonly apps: Apps
+  readonly webhooks: () => Pick<Webhooks, 'stateOf'>
   readonly visitors: Pick<Visitors, 'apiUser' | 'sent'>
   readonly publicUrl: string
   readonly domains: Domains
@@ -30,10 +33,9 @@ const EDITED = z.strictObject({
   hosts: z.array(z.string()).exactOptional(),
 })
 const MEMBER = z.strictObject({ jid: z.string() })
-const WEBHOOK = z.strictObject({ url: z.string() })
 
 /** What members do with their apps; somebody else's app answers like none. */
-export function appRoutes(router: Router, { apps, visitors, publicUrl, domains }: AppRouteParts): void {
+export function appRoutes(router: Router, { apps, webhooks, visitors, publicUrl, domains }: AppRouteParts): void {
   /** As their own servers write them. */
   const addresses = (members: readonly BareJid[]) => members.map((member) => domains.address(member))
 
@@ -48,31 +50,34 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl, domains }
     return app
   }
 
-  function printed(app: App) {
+  async function printed(app: App) {
     const { appid, domain, name, description, scope, hosts, active, webhook } = app
     const members = addresses(app.members)
     const proof = apps.proof(app)
     const times = { verifiedAt: rfc3339(app.verifiedAt), createdAt: rfc3339(app.createdAt) }
-    return { appid, proof, name, domain, description, scope, hosts, members, active, ...times, webhook }
+    const told = { webhook, webhookState: webhookState(app, await webhooks().stateOf(app)) }
+    return { appid, proof, name, domain, description, scope, hosts, members, active, ...times, ...told }
   }
 
   router.get('/api/apps', signedIn, async (ctx) => {
-    ctx.body = { apps: (await apps.of(ctx.state.user)).map(printed) }
+    ctx.body = { apps: await Promise.all((await apps.of(ctx.state.user)).map(printed)) }
   })
 
   router.post('/api/apps', signedIn, async (ctx) => {
-    ctx.body = printed(
+    ctx.body = await printed(
       await apps.register(ctx.state.user, await visitors.sent(ctx, readAs(REGISTERED, ctx, MOST_BYTES))),
     )
   })
 
   router.get('/api/apps/:appid', signedIn, async (ctx) => {
-    ctx.body = printed(await appOf(ctx))
+    ctx.body = await printed(await appOf(ctx))
   })
 
   router.patch('/api/apps/:appid', signedIn, async (ctx) => {
     const app = await appOf(ctx)
-    ctx.body = printed(await apps.edit(app, ctx.state.user, await visitors.sent(ctx, readAs(EDITED, ctx, MOST_BYTES))))
+    ctx.body = await printed(
+      await apps.edit(app, ctx.state.user, await visitors.sent(ctx, readAs(EDITED, ctx, MOST_BYTES))),
+    )
   })
 
   router.delete('/api/apps/:appid', signedIn, async (ctx) => {
@@ -83,7 +88,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl, domains }
   router.post('/api/apps/:appid/verify', signedIn, async (ctx) => {
     const verdict = await apps.verify(await appOf(ctx), ctx.state.user)
     if (verdict.kind === 'failed') throw new HttpFault(409, 131, verdict.found)
-    ctx.body = printed(verdict.app)
+    ctx.body = await printed(verdict.app)
   })
 
   router.post('/api/apps/:appid/activate', signedIn, async (ctx) => {
@@ -92,7 +97,7 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl, domains }
   })
 
   router.post('/api/apps/:appid/deactivate', signedIn, async (ctx) => {
-    ctx.body = printed(await apps.deactivate(await appOf(ctx), ctx.state.user))
+    ctx.body = await printed(await apps.deactivate(await appOf(ctx), ctx.state.user))
   })
 
   router.post('/api/apps/:appid/rotate', signedIn, async (ctx) => {
@@ -113,26 +118,6 @@ export function appRoutes(router: Router, { apps, visitors, publicUrl, domains }
   router.delete('/api/apps/:appid/members/:jid', signedIn, async (ctx) => {
     await apps.removeMember(await appOf(ctx), ctx.state.user, memberOf(ctx.params.jid ?? ''))
     ctx.body = OK
-  })
-
-  router.put('/api/apps/:appid/webhook', signedIn, async (ctx) => {
-    const app = await appOf(ctx)
-    ctx.body = {
-      secret: await apps.setWebhook(
-        app,
-        ctx.state.user,
-        (await visitors.sent(ctx, readAs(WEBHOOK, ctx, MOST_BYTES))).url,
-      ),
-    }
-  })
-
-  router.delete('/api/apps/:appid/webhook', signedIn, async (ctx) => {
-    await apps.setWebhook(await appOf(ctx), ctx.state.user, null)
-    ctx.body = OK
-  })
-
-  router.post('/api/apps/:appid/webhook/rotate', signedIn, async (ctx) => {
-    ctx.body = { secret: await apps.rotateWebhook(await appOf(ctx), ctx.state.user) }
   })
 }
 

@@ -81,6 +81,20 @@ CREATE TABLE public_link (user TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE) WITH
 CREATE TABLE forgotten (hash TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;
 CREATE INDEX change_batch_grants ON change_batch (number) WHERE grants IS NOT NULL;
 CREATE TABLE change_log (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE webhook (appid TEXT PRIMARY KEY, state TEXT NOT NULL, body TEXT) STRICT;
+CREATE TABLE webhook_delivery (
+     appid TEXT NOT NULL,
+     slot INTEGER NOT NULL,
+     n INTEGER NOT NULL,
+     id TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     attempt INTEGER NOT NULL,
+     status INTEGER,
+     error TEXT,
+     ms INTEGER NOT NULL,
+     updates INTEGER NOT NULL,
+     PRIMARY KEY (appid, slot)
+   ) WITHOUT ROWID, STRICT;
 INSERT INTO presence VALUES
   ('alice@example.org', 'dnd', 'older', 1600000000000, NULL, 'phone', 1),
   ('bob@example.org', 'offline', NULL, 1700000000456, NULL, NULL, 0),
@@ -131,4 +145,8 @@ INSERT INTO change_log VALUES
   ('folded', 7),
   ('open', '7d1f6f5e-3f0a-4f0e-9d5a-0a4b5c6d7e8f'),
   ('pruned', 6);
+INSERT INTO webhook VALUES
+  ('app_0123456789abcdefghijklmn', '{"epoch":"0123456789abcdef","progress":{"position":20479,"round":null},"flight":null,"failingSince":null,"failures":0,"nextAt":0,"off":null,"tries":1}', NULL);
+INSERT INTO webhook_delivery VALUES
+  ('app_0123456789abcdefghijklmn', 1, 1, 'msg_abcdefghijklmnopqrstuv', 1700000020100, 1, 204, NULL, 12, 1);
 PRAGMA user_version = 6;

@@ -1,0 +1,189 @@
+import type { BareJid } from '../presence/jid.js'
+import type { ChangeLog } from './change-log.js'
+import type { Feed } from './feed.js'
+import { batchOf, endOf, LAST_PLACE, type Position, placeOf } from './position.js'
+import { asPair, revokedUpdate, type Told, type Update } from './update.js'
+import type { Progress, Round } from './webhook-state.js'
+
+const MOST_UPDATES = 100
+const MOST_BYTES = 20_000
+// All of a body but its updates.
+const ENVELOPE_BYTES = 200
+// So many updates wait in memory; whoever is further behind reads them from the log again.
+const MOST_AHEAD = 500
+
+export interface WebhookReaderParts {
+  readonly feed: Feed
+  /** The batch in which she changed last, or a later one; null: nobody knows her. */
+  readonly lastChange: (user: BareJid) => number | null
+  readonly log: Pick<ChangeLog, 'grantsAfter'>
+  /** There is something to read. */
+  readonly told: () => void
+}
+
+/** What an app is to be told next, all of it at once. */
+export interface Message {
+  /** JSON arrays, in order; none: there is nothing. */
+  readonly pairs: readonly string[]
+  /** Where an app goes on that has read them. */
+  readonly cursor: Position
+  readonly leadsTo: Progress
+}
+
+/** Somebody of whom the latest is to be told; null: it may not see her any more. */
+interface Latest {
+  readonly uid: string
+  readonly user: BareJid | null
+}
+
+/** Reads for one app what its webhook tells it: the log, or the latest of whoever changed. */
+export class WebhookReader {
+  readonly #parts: WebhookReaderParts
+  readonly #feed: Feed
+  readonly #unlisten: () => void
+  /** What comes next, up to `#end`; null: it is to be read. */
+  #ahead: Told[] | null = null
+  #end: Position = 0
+  /** Whether nothing lies between what waits and what is told next. */
+  #isLive = false
+  /** Of the round that is under way, sorted by uid. */
+  #round: readonly Latest[] | null = null
+  /** How often it was told to forget. */
+  #forgotten = 0
+
+  constructor(parts: WebhookReaderParts) {
+    this.#parts = parts
+    this.#feed = parts.feed
+    this.#unlisten = parts.feed.listen({
+      told: (told) => this.#told(told),
+      lost: () => {
+        this.forget()
+        parts.told()
+      },
+    })
+  }
+
+  close(): void {
+    this.#unlisten()
+  }
+
+  /** What it has read counts no longer: a grant is another one, or it begins elsewhere. */
+  forget(): void {
+    this.#ahead = null
+    this.#isLive = false
+    this.#round = null
+    this.#forgotten++
+  }
+
+  /** To be called with what the one before led to, or after `forget`. */
+  async next(progress: Progress): Promise<Message> {
+    for (let from = progress; ; ) {
+      const message = from.round ? await this.#latest(from.position, from.round) : await this.#logged(from.position)
+      if (message.pairs.length > 0) return message
+      const { leadsTo } = message
+      if (leadsTo.round === null && this.#isLive && this.#ahead?.length === 0) return message
+      from = leadsTo
+    }
+  }
+
+  #told(told: readonly Told[]): void {
+    if (this.#isLive && this.#ahead) {
+      const room = MOST_AHEAD - this.#ahead.length
+      this.#ahead.push(...(told.length > room ? told.slice(0, room) : told))
+      this.#isLive = told.length <= room
+      this.#end = this.#ahead.at(-1)?.position ?? this.#end
+    }
+    this.#parts.told()
+  }
+
+  async #logged(position: Position): Promise<Message> {
+    const forgotten = this.#forgotten
+    if (!this.#ahead || (this.#ahead.length === 0 && !this.#isLive)) {
+      const step = await this.#feed.after(position)
+      if (forgotten !== this.#forgotten) return nothing({ position, round: null })
+      // What came after it is not to be had one by one any more.
+      if (step === null) return nothing({ position, round: { to: this.#feed.position, through: '' } })
+      this.#isLive = step.told.length <= MOST_AHEAD && this.#feed.isAtEnd(step.position)
+      this.#ahead = step.told.slice(0, MOST_AHEAD)
+      this.#end = step.told.length > MOST_AHEAD ? (this.#ahead.at(-1)?.position ?? position) : step.position
+    }
+    const ahead = this.#ahead
+    const pairs = fitting(ahead)
+    const taken = ahead.splice(0, pairs.length)
+    const last = taken.at(-1)?.position ?? position
+    const end = this.#isLive ? this.#feed.position : this.#end
+    return { pairs, cursor: last, leadsTo: { position: ahead.length > 0 ? last : end, round: null } }
+  }
+
+  async #latest(position: Position, round: Round): Promise<Message> {
+    const forgotten = this.#forgotten
+    const { to, through, again = false } = round
+    const { list, now } = this.#round ? { list: this.#round, now: null } : await this.#changedSince(position, again)
+    if (forgotten !== this.#forgotten) return nothing({ position, round })
+    const rest = list.filter(({ uid }) => uid > through)
+    const known: { readonly uid: string; readonly update: Update }[] = []
+    for (const { uid, user } of rest) {
+      if (known.length > MOST_UPDATES) break
+      const update = user === null ? revokedUpdate(uid) : this.#feed.presentOf(user)
+      if (update) known.push({ uid, update })
+    }
+    const pairs = fitting(known)
+    const isAll = pairs.length === known.length
+    this.#round = isAll ? null : rest
+    if (!isAll) {
+      const told = known[pairs.length - 1]?.uid ?? through
+      return { pairs, cursor: position, leadsTo: { position, round: { ...round, through: told } } }
+    }
+    // All of them at one point of the log: from there on one by one.
+    if (now !== null && through === '') return { pairs, cursor: now, leadsTo: { position: now, round: null } }
+    // While the others were told, some have changed again. An app must not be told of what came before what it knows.
+    return {
+      pairs,
+      cursor: to,
+      leadsTo: { position: to, round: { to: this.#feed.position, through: '', again: true } },
+    }
+  }
+
+  /** At the point `now` of the log. `again`: of whom nobody knows it was told already. */
+  async #changedSince(
+    position: Position,
+    again: boolean,
+  ): Promise<{ readonly list: readonly Latest[]; readonly now: Position }> {
+    for (;;) {
+      await this.#feed.caughtUp()
+      const now = this.#feed.position
+      const told = placeOf(position) === LAST_PLACE ? batchOf(position) : Math.max(0, batchOf(position) - 1)
+      const entries = await this.#parts.log.grantsAfter(this.#feed.appid, told)
+      if (this.#feed.position !== now) continue
+      const list = new Map<string, Latest>()
+      // Who gave it again has another uid.
+      for (const { uid, user } of entries) if (user === null) list.set(uid, { uid, user })
+      for (const user of this.#feed.users) {
+        const grant = this.#feed.grantOf(user)
+        const changed = this.#parts.lastChange(user) ?? (again ? 0 : Number.POSITIVE_INFINITY)
+        if (grant && endOf(Math.max(changed, grant.changedIn)) > position) {
+          list.set(grant.uid, { uid: grant.uid, user })
+        }
+      }
+      return { list: [...list.values()].sort((a, b) => (a.uid < b.uid ? -1 : 1)), now }
+    }
+  }
+}
+
+function nothing(leadsTo: Progress): Message {
+  return { pairs: [], cursor: leadsTo.position, leadsTo }
+}
+
+/** As many of the first as one call may carry. */
+function fitting(told: readonly { readonly update: Update }[]): string[] {
+  const pairs: string[] = []
+  let bytes = ENVELOPE_BYTES
+  for (const { update } of told) {
+    const pair = asPair(update)
+    bytes += Buffer.byteLength(pair) + 1
+    // None alone is as long as that.
+    if (pairs.length === MOST_UPDATES || (bytes > MOST_BYTES && pairs.length > 0)) break
+    pairs.push(pair)
+  }
+  return pairs
+}
