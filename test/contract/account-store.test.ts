@@ -26,6 +26,7 @@ const EVERYWHERE = [
   'publication',
   'session',
   'subscription',
+  'webhook',
 ]
 
 interface Stores {
@@ -76,7 +77,17 @@ describe('AccountStore on SQLite', () => {
     await saveEverythingOf(opened.store.database, alice, [bob])
     assert.deepEqual(where().sort(), EVERYWHERE)
     // Rosters are the web app's that keeps them here; the others name nobody.
-    const beside = ['app_icon', 'change_log', 'forgotten', 'moment', 'roster', 'roster_copy', 'roster_pushed', 'secret']
+    const beside = [
+      'app_icon',
+      'change_log',
+      'forgotten',
+      'moment',
+      'roster',
+      'roster_copy',
+      'roster_pushed',
+      'secret',
+      'webhook_delivery',
+    ]
     assert.deepEqual(Object.keys(tablesOf(directory())).sort(), [...EVERYWHERE, ...beside].sort())
   })
 

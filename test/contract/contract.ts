@@ -31,6 +31,7 @@ export class WritingProcess {
       | 'grants'
       | 'links'
       | 'deletions'
+      | 'webhooks'
       | 'everything'
       | 'lock',
     from = 1,

@@ -1,4 +1,5 @@
 import type { AppId } from '../../src/apps/app.js'
+import type { WebhookChange } from '../../src/delivery/webhook-store.js'
 import type { BareJid } from '../../src/presence/jid.js'
 import type { Database } from '../../src/storage/database.js'
 import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
@@ -9,6 +10,8 @@ import { SqlitePublicLinkStore } from '../../src/storage/sqlite-public-link-stor
 import { SqlitePublicationStore } from '../../src/storage/sqlite-publication-store.js'
 import { SqliteSessionStore } from '../../src/storage/sqlite-session-store.js'
 import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-store.js'
+import { SqliteWebhookStore } from '../../src/storage/sqlite-webhook-store.js'
+import { aDelivery, aFlight, aWebhookState } from './webhook-samples.js'
 
 /** Saves of that user all that a database can have; others share her app `app_shared` and her batches of presences. */
 export async function saveEverythingOf(
@@ -42,6 +45,7 @@ export async function saveEverythingOf(
   const grants = new SqliteGrantStore(database)
   const grant = { scope: ['status'], paused: false, grantedAt: 1 } as const
   await grants.save({ ...grant, user, appid: own, uid: uidOf(user) })
+  await new SqliteWebhookStore(database).save([inFlightTo(own, user)])
   const [other] = others
   if (!other) return
   const shared = 'app_shared' as AppId
@@ -50,6 +54,12 @@ export async function saveEverythingOf(
   await grants.save({ ...grant, user, appid: shared, uid: `${uidOf(user)}-shared` })
   await grants.save({ ...grant, user: other, appid: shared, uid: `${uidOf(other)}-shared` })
   await grants.save({ ...grant, user: other, appid: own, uid: uidOf(other) })
+  await new SqliteWebhookStore(database).save([inFlightTo(shared, user, '-shared')])
+}
+
+function inFlightTo(appid: AppId, user: BareJid, uid = ''): WebhookChange {
+  const body = JSON.stringify({ data: [[`${uidOf(user)}${uid}`, 'away', { jid: user }]] })
+  return { appid, state: aWebhookState({ flight: aFlight({ body }), tries: 1 }), delivery: aDelivery() }
 }
 
 /** Like all that apps are told of a user, without her JID. */

@@ -16,10 +16,12 @@ import { SqliteRosterPushStore } from '../../src/storage/sqlite-roster-push-stor
 import { SqliteRosterStore } from '../../src/storage/sqlite-roster-store.js'
 import { SqliteSessionStore } from '../../src/storage/sqlite-session-store.js'
 import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-store.js'
+import { SqliteWebhookStore } from '../../src/storage/sqlite-webhook-store.js'
 import { Storage } from '../../src/storage/storage.js'
 import { anApp } from '../unit/an-app.js'
 import { jid, presence } from '../unit/users.js'
 import { saveEverythingOf } from './everything-of.js'
+import { aDelivery, aFlight, aWebhookState } from './webhook-samples.js'
 
 /**
  * A process to be killed: `node writing-process.js DIRECTORY WHAT FROM` says on a line of its own which write was
@@ -55,6 +57,7 @@ if (what === 'lock') {
   const grants = new SqliteGrantStore(database)
   const links = new SqlitePublicLinkStore(database)
   const accounts = new SqliteAccountStore(database)
+  const webhooks = new SqliteWebhookStore(database)
   const subscriptions = new SqliteSubscriptionStore(database)
   for (let n = Number(from); ; n++) {
     const user = jid(`u${n}@example.org`)
@@ -102,6 +105,14 @@ if (what === 'lock') {
       const grant = { user, appid: 'app_x' as AppId, scope: ['status'], paused: false, grantedAt: n } as const
       await grants.save({ ...grant, uid: `UID${n}` })
       if (n % 2 === 0) await grants.remove(user, grant.appid)
+    } else if (what === 'webhooks') {
+      // Two apps a call.
+      const state = aWebhookState({ flight: aFlight({ body: `${n}` }), tries: n })
+      const pair = ['app_chess', 'app_radio'].map((appid) => appid as AppId)
+      if (n === Number(from)) {
+        for (const appid of pair) if (!(await apps.find(appid))) await apps.add(anApp({ appid }))
+      }
+      await webhooks.save(pair.map((appid) => ({ appid, state, delivery: aDelivery({ at: n }) })))
     } else if (what === 'links') {
       await links.save(user, `hash ${n}`)
     } else if (what === 'deletions') {
