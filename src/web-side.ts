@@ -158,6 +158,7 @@ export class WebSide {
       sessions,
       tokens,
       apps: this.apps,
+      webhooks: parts.webhooks,
       grants: this.grants,
       view,
       accounts: this.accounts,

@@ -99,6 +99,7 @@ describe('Applications by API', function () {
       verifiedAt: null,
       createdAt,
       webhook: null,
+      webhookState: null,
     }
     assert.deepEqual(app, printed)
     assert.deepEqual((await ask('GET', `/api/apps/${appid}`)).json, printed)

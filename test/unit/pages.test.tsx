@@ -22,6 +22,7 @@ import { SecretPage } from '../../src/http/pages/secret-page.js'
 import { shownName } from '../../src/http/pages/shown-name.js'
 import { LinkPage, SignInPage, WaitingPage } from '../../src/http/pages/sign-in-pages.js'
 import type { BareJid } from '../../src/presence/jid.js'
+import { aDelivery, aWebhookState } from '../contract/webhook-samples.js'
 
 /** Every page, with that text wherever somebody else may have a word in it. */
 const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
@@ -47,6 +48,10 @@ const PAGES: Readonly<Record<string, (text: string) => VNode>> = {
       proof={{ url: text, key: text }}
       publicUrl={text}
       webhookSecret={text}
+      webhook={{
+        state: aWebhookState({ failingSince: 1, off: { because: 'gone', at: 1, isTold: true } }),
+        deliveries: [aDelivery({ id: text, status: null, error: text })],
+      }}
       values={valuesOf(text)}
       errors={{ verify: text, name: text, activate: text }}
       notice={{ at: 'webhook', text }}

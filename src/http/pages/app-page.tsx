@@ -1,11 +1,13 @@
 import { APP_LIMITS, type App } from '../../apps/app.js'
 import { MAX_DESCRIPTION, MAX_NAME } from '../../apps/app-text.js'
+import type { Delivery, WebhookState } from '../../delivery/webhook-state.js'
 import { AppIcon } from './app-icon.js'
 import { ActivateStep, AskStep, ProofStep } from './app-steps.js'
-import { CopyButton, type Done, ErrorSummary, Field, type FieldErrors, Form, Notice, Secret } from './form.js'
+import { CopyButton, type Done, ErrorSummary, Field, type FieldErrors, Form, Notice } from './form.js'
 import { StateTag } from './my-apps-page.js'
 import { ShownDomain } from './shown-domain.js'
 import { shownName } from './shown-name.js'
+import { WebhookSection } from './webhook-section.js'
 
 export interface AppPageProps {
   readonly csrf: string
@@ -14,6 +16,8 @@ export interface AppPageProps {
   readonly proof: { readonly url: string; readonly key: string }
   readonly publicUrl: string
   readonly webhookSecret: string | null
+  /** How its webhook stands, and its last calls; null: it has none. */
+  readonly webhook: { readonly state: WebhookState | null; readonly deliveries: readonly Delivery[] } | null
   /** Of the form that was refused, to be mended. */
   readonly values: Readonly<Record<string, string>>
   readonly errors: FieldErrors
@@ -51,7 +55,7 @@ export function AppPage(props: AppPageProps) {
         </ol>
       </section>
       <Details {...props} />
-      <Webhook {...props} />
+      <WebhookSection {...props} />
       <Members {...props} />
       <section id="delete">
         <h2>Delete it</h2>
@@ -100,38 +104,6 @@ function Details({ csrf, app, values, errors, notice }: AppPageProps) {
         />
         <button type="submit">Save</button>
       </Form>
-    </section>
-  )
-}
-
-function Webhook({ csrf, app, webhookSecret, values, errors, notice }: AppPageProps) {
-  const path = `/myapps/${app.appid}/webhook`
-  return (
-    <section id="webhook">
-      <h2>Webhook</h2>
-      <Notice of={notice} at="webhook" />
-      <Form action={path} csrf={csrf}>
-        <Field
-          name="url"
-          label="URL"
-          hint="Told of changes by POST, signed as Standard Webhooks has it. Its host must be one that DNS knows. Empty: none."
-          value={values.url ?? app.webhook ?? ''}
-          errors={errors}
-          input={{ inputMode: 'url', maxLength: 2048, spellcheck: false }}
-        />
-        <button type="submit">Save</button>
-      </Form>
-      {webhookSecret !== null && (
-        <details>
-          <summary>Its secret</summary>
-          <Secret id="webhook-secret" label="What its calls are signed with" value={webhookSecret} lines={2} />
-          <Form action={`${path}/rotate`} csrf={csrf} confirm="The present secret is replaced. Make a new one?">
-            <button type="submit" class="quiet">
-              Make a new secret
-            </button>
-          </Form>
-        </details>
-      )}
     </section>
   )
 }

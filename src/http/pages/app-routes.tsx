@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import type { App } from '../../apps/app.js'
 import { AppFault } from '../../apps/app-fault.js'
 import type { Apps } from '../../apps/apps.js'
+import type { Webhooks } from '../../delivery/webhooks.js'
 import type { BareJid } from '../../presence/jid.js'
 import { HttpFault } from '../fault.js'
 import type { Visitor } from '../visitors.js'
@@ -22,6 +23,7 @@ import { typedJid } from './typed-jid.js'
 export interface AppPagesParts {
   readonly publicUrl: string
   readonly apps: Apps
+  readonly webhooks: () => Pick<Webhooks, 'stateOf' | 'deliveries' | 'turnOn' | 'test'>
   /** Whether, as far as her domain tells, she could be sent the message that signs in. */
   readonly mayReach: (user: BareJid) => boolean
 }
@@ -49,7 +51,7 @@ export function appPages(
   router: Router,
   writer: PageWriter,
   { page, form }: PageHandlers,
-  { apps, publicUrl, mayReach }: AppPagesParts,
+  { apps, webhooks, publicUrl, mayReach }: AppPagesParts,
 ): void {
   const list = async (ctx: Context, visitor: Visitor, values: Fields = {}, errors: FieldErrors = {}) => {
     const mine = await apps.of(visitor.user)
@@ -60,8 +62,19 @@ export function appPages(
     )
   }
 
-  const show = async (ctx: Context, visitor: Visitor, app: App, values: Fields = {}, errors: FieldErrors = {}) => {
+  const show = async (
+    ctx: Context,
+    visitor: Visitor,
+    app: App,
+    values: Fields = {},
+    errors: FieldErrors = {},
+    notice = doneOf(ctx, DONE),
+  ) => {
     const webhookSecret = await apps.webhookSecret(app)
+    const told = app.webhook !== null && {
+      state: await webhooks().stateOf(app),
+      deliveries: await webhooks().deliveries(app),
+    }
     writer.write(
       ctx,
       { title: shownName(app.name, app.domain), visitor, status: statusOf(errors) },
@@ -72,9 +85,10 @@ export function appPages(
         proof={apps.proof(app)}
         publicUrl={publicUrl}
         webhookSecret={webhookSecret}
+        webhook={told || null}
         values={values}
         errors={errors}
-        notice={doneOf(ctx, DONE)}
+        notice={notice}
       />,
     )
   }
@@ -168,12 +182,23 @@ export function appPages(
 
   action('webhook', 'url', async (app, { user }, { url = '' }) => {
     await apps.setWebhook(app, user, url.trim() === '' ? null : url.trim())
+    await webhooks().turnOn(app)
     return pathOf(app, url.trim() === '' ? 'no-webhook' : 'webhook')
   })
 
   action('webhook/rotate', 'url', async (app, { user }) => {
     await apps.rotateWebhook(app, user)
     return pathOf(app, 'rotated')
+  })
+
+  action('webhook/test', 'url', async (app, visitor, _, ctx) => {
+    const outcome = await webhooks().test(app)
+    const text =
+      'error' in outcome
+        ? `There was no answer: ${outcome.error}.`
+        : `It answered ${outcome.status} after ${outcome.ms} ms.`
+    await show(ctx, visitor, app, {}, {}, { at: 'webhook', text })
+    return null
   })
 
   action('members', 'jid', async (app, { user }, { jid = '' }) => {
