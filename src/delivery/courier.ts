@@ -20,6 +20,7 @@ export interface CourierParts {
   readonly writer: WebhookWriter
   readonly log: WebhookReaderParts['log']
   readonly lastChange: WebhookReaderParts['lastChange']
+  readonly budget: WebhookReaderParts['budget']
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer
   /** 0 to 1 */
@@ -63,6 +64,7 @@ export class Courier {
       feed,
       lastChange: parts.lastChange,
       log: parts.log,
+      budget: parts.budget,
       told: () => this.#wake(),
     })
     this.#running = this.#run()

@@ -1,4 +1,5 @@
 import type { BareJid } from '../presence/jid.js'
+import { Ahead, type AheadBudget } from './ahead.js'
 import type { ChangeLog } from './change-log.js'
 import type { Feed } from './feed.js'
 import { batchOf, endOf, LAST_PLACE, type Position, placeOf } from './position.js'
@@ -9,14 +10,14 @@ const MOST_UPDATES = 100
 const MOST_BYTES = 20_000
 // All of a body but its updates.
 const ENVELOPE_BYTES = 200
-// So many updates wait in memory; whoever is further behind reads them from the log again.
-const MOST_AHEAD = 500
 
 export interface WebhookReaderParts {
   readonly feed: Feed
   /** The batch in which she changed last, or a later one; null: nobody knows her. */
   readonly lastChange: (user: BareJid) => number | null
   readonly log: Pick<ChangeLog, 'grantsAfter'>
+  /** Whoever is further behind reads it from the log again. */
+  readonly budget: AheadBudget
   /** There is something to read. */
   readonly told: () => void
 }
@@ -41,8 +42,8 @@ export class WebhookReader {
   readonly #parts: WebhookReaderParts
   readonly #feed: Feed
   readonly #unlisten: () => void
-  /** What comes next, up to `#end`; null: it is to be read. */
-  #ahead: Told[] | null = null
+  /** What comes next, up to `#end`; what comes after that is to be read, unless it is live. */
+  readonly #ahead: Ahead
   #end: Position = 0
   /** Whether nothing lies between what waits and what is told next. */
   #isLive = false
@@ -54,6 +55,7 @@ export class WebhookReader {
   constructor(parts: WebhookReaderParts) {
     this.#parts = parts
     this.#feed = parts.feed
+    this.#ahead = new Ahead(MOST_UPDATES, parts.budget)
     this.#unlisten = parts.feed.listen({
       told: (told) => this.#told(told),
       lost: () => {
@@ -65,11 +67,12 @@ export class WebhookReader {
 
   close(): void {
     this.#unlisten()
+    this.#ahead.clear()
   }
 
   /** What it has read counts no longer: a grant is another one, or it begins elsewhere. */
   forget(): void {
-    this.#ahead = null
+    this.#ahead.clear()
     this.#isLive = false
     this.#round = null
     this.#forgotten++
@@ -81,38 +84,38 @@ export class WebhookReader {
       const message = from.round ? await this.#latest(from.position, from.round) : await this.#logged(from.position)
       if (message.pairs.length > 0) return message
       const { leadsTo } = message
-      if (leadsTo.round === null && this.#isLive && this.#ahead?.length === 0) return message
+      if (leadsTo.round === null && this.#isLive && this.#ahead.told.length === 0) return message
       from = leadsTo
     }
   }
 
   #told(told: readonly Told[]): void {
-    if (this.#isLive && this.#ahead) {
-      const room = MOST_AHEAD - this.#ahead.length
-      this.#ahead.push(...(told.length > room ? told.slice(0, room) : told))
-      this.#isLive = told.length <= room
-      this.#end = this.#ahead.at(-1)?.position ?? this.#end
-    }
+    if (this.#isLive) this.#isLive = this.#add(told)
     this.#parts.told()
   }
 
+  #add(told: readonly Told[]): boolean {
+    const isAll = this.#ahead.add(told)
+    this.#end = this.#ahead.told.at(-1)?.position ?? this.#end
+    return isAll
+  }
+
   async #logged(position: Position): Promise<Message> {
-    const forgotten = this.#forgotten
-    if (!this.#ahead || (this.#ahead.length === 0 && !this.#isLive)) {
+    if (this.#ahead.told.length === 0 && !this.#isLive) {
+      const forgotten = this.#forgotten
       const step = await this.#feed.after(position)
       if (forgotten !== this.#forgotten) return nothing({ position, round: null })
       // What came after it is not to be had one by one any more.
       if (step === null) return nothing({ position, round: { to: this.#feed.position, through: '' } })
-      this.#isLive = step.told.length <= MOST_AHEAD && this.#feed.isAtEnd(step.position)
-      this.#ahead = step.told.slice(0, MOST_AHEAD)
-      this.#end = step.told.length > MOST_AHEAD ? (this.#ahead.at(-1)?.position ?? position) : step.position
+      const isAll = this.#add(step.told)
+      if (isAll) this.#end = step.position
+      this.#isLive = isAll && this.#feed.isAtEnd(step.position)
     }
-    const ahead = this.#ahead
-    const pairs = fitting(ahead)
-    const taken = ahead.splice(0, pairs.length)
-    const last = taken.at(-1)?.position ?? position
+    const pairs = fitting(this.#ahead.told)
+    const last = this.#ahead.told[pairs.length - 1]?.position ?? position
+    this.#ahead.drop(pairs.length)
     const end = this.#isLive ? this.#feed.position : this.#end
-    return { pairs, cursor: last, leadsTo: { position: ahead.length > 0 ? last : end, round: null } }
+    return { pairs, cursor: last, leadsTo: { position: this.#ahead.told.length > 0 ? last : end, round: null } }
   }
 
   async #latest(position: Position, round: Round): Promise<Message> {

@@ -3,6 +3,7 @@ import { AppFault } from '../apps/app-fault.js'
 import type { Apps } from '../apps/apps.js'
 import type { GrantChange } from '../apps/grants.js'
 import type { Timer } from '../presence/clock.js'
+import { AheadBudget } from './ahead.js'
 import { Courier, type CourierParts } from './courier.js'
 import type { Feed } from './feed.js'
 import type { Feeds } from './feeds.js'
@@ -17,7 +18,7 @@ import { WebhookWriter } from './webhook-writer.js'
 const NOTE_EVERY_MS = 600_000
 const TELL_EVERY_MS = 60_000
 
-export interface WebhooksParts extends Omit<CourierParts, 'calls' | 'lanes' | 'writer' | 'off'> {
+export interface WebhooksParts extends Omit<CourierParts, 'calls' | 'lanes' | 'writer' | 'budget' | 'off'> {
   readonly store: WebhookStore
   readonly apps: Pick<Apps, 'find' | 'webhookSecrets'>
   readonly feeds: Pick<Feeds, 'open' | 'close'>
@@ -33,6 +34,7 @@ export class Webhooks {
   readonly #parts: WebhooksParts
   readonly #lanes: Lanes
   readonly #writer: WebhookWriter
+  readonly #budget = new AheadBudget()
   readonly #calls: WebhookCalls
   readonly #tests: TestCalls
   readonly #couriers = new Map<AppId, Courier>()
@@ -79,6 +81,7 @@ export class Webhooks {
 
   /** To be called after anything about that app has changed, or it is gone. */
   changed(appid: AppId): void {
+    this.#calls.forget(appid)
     this.#inTurn(appid, () => this.#follow(appid)).catch(this.#parts.failed)
   }
 
@@ -158,7 +161,14 @@ export class Webhooks {
     const stored = await store.find(app.appid)
     if (this.#stopped) return feeds.close(feed)
     const off = (appid: AppId) => this.changed(appid)
-    const parts = { ...this.#parts, calls: this.#calls, lanes: this.#lanes, writer: this.#writer, off }
+    const parts = {
+      ...this.#parts,
+      calls: this.#calls,
+      lanes: this.#lanes,
+      writer: this.#writer,
+      budget: this.#budget,
+      off,
+    }
     this.#couriers.set(app.appid, new Courier(feed, url, this.#current(stored, feed), parts))
   }
 

@@ -1,6 +1,6 @@
 import type { Statement, Transaction } from 'better-sqlite3'
 import type { AppId } from '../apps/app.js'
-import { DELIVERIES_KEPT, type Delivery, type Flight, type WebhookState } from '../delivery/webhook-state.js'
+import { DELIVERIES_KEPT, type Delivery, type WebhookState } from '../delivery/webhook-state.js'
 import type { WebhookChange, WebhookStore } from '../delivery/webhook-store.js'
 import type { Database } from './database.js'
 
@@ -28,19 +28,28 @@ export class SqliteWebhookStore implements WebhookStore {
     this.#deliveries = database.prepare(
       'SELECT id, at, attempt, status, error, ms, updates FROM webhook_delivery WHERE appid = ? ORDER BY n DESC',
     )
-    const save = database.prepare<[string, string | null, string]>(
-      `INSERT INTO webhook (appid, state, body) SELECT appid, ?, ? FROM app WHERE appid = ?
-       ON CONFLICT (appid) DO UPDATE SET state = excluded.state, body = excluded.body`,
+    const update = database.prepare<[string, string | null, string]>(
+      'UPDATE webhook SET state = ?, body = ? WHERE appid = ?',
     )
-    const saveDelivery = database.prepare(
-      `REPLACE INTO webhook_delivery (appid, slot, n, id, at, attempt, status, error, ms, updates)
-       SELECT appid, @slot, @n, @id, @at, @attempt, @status, @error, @ms, @updates FROM app WHERE appid = @appid`,
+    const insert = database.prepare<[string, string | null, string]>(
+      'INSERT INTO webhook (appid, state, body) SELECT appid, ?, ? FROM app WHERE appid = ?',
+    )
+    const insertDelivery = database.prepare<unknown[]>(
+      `INSERT INTO webhook_delivery (appid, slot, n, id, at, attempt, status, error, ms, updates)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (appid, slot) DO UPDATE SET n = excluded.n, id = excluded.id, at = excluded.at,
+         attempt = excluded.attempt, status = excluded.status, error = excluded.error, ms = excluded.ms,
+         updates = excluded.updates`,
     )
     this.#save = database.transaction((changes) => {
       for (const { appid, state, delivery } of changes) {
-        save.run(JSON.stringify({ ...state, flight: withoutBody(state.flight) }), state.flight?.body ?? null, appid)
+        const { body = null, ...flight } = state.flight ?? {}
+        const written = JSON.stringify({ ...state, flight: state.flight && flight })
+        const isThere = update.run(written, body, appid).changes > 0 || insert.run(written, body, appid).changes > 0
+        if (!delivery || !isThere) continue
+        const { id, at, attempt, status, error, ms, updates } = delivery
         const n = state.tries
-        if (delivery) saveDelivery.run({ ...delivery, appid, n, slot: n % DELIVERIES_KEPT })
+        insertDelivery.run(appid, n % DELIVERIES_KEPT, n, id, at, attempt, status, error, ms, updates)
       }
     })
     const removeState = database.prepare('DELETE FROM webhook WHERE appid = ?')
@@ -74,12 +83,6 @@ export class SqliteWebhookStore implements WebhookStore {
   async deliveries(appid: AppId): Promise<readonly Delivery[]> {
     return this.#deliveries.all(appid)
   }
-}
-
-function withoutBody(flight: Flight | null): Omit<Flight, 'body'> | null {
-  if (flight === null) return null
-  const { body, ...rest } = flight
-  return rest
 }
 
 /** What is in flight to that app is dropped, if it names her. */
