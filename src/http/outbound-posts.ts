@@ -10,8 +10,8 @@ const MAX_HEAD_BYTES = 16 * 1024
 // An answer that goes on and on costs its connection, and is an answer all the same.
 const MAX_BYTES = 64 * 1024
 const CONNECT_MS = 10_000
-// To one origin, kept while it is used; whoever has more to send there waits.
-const CONNECTIONS = 128
+// To one origin, kept while it is used; no fewer than calls that go on at once (Lanes), so that none waits behind others.
+const CONNECTIONS = 800
 const IDLE_MS = 4000
 const LONGEST_IDLE_MS = 30_000
 

@@ -58,7 +58,7 @@ export class StreamServer {
         ? anApp({ appid: appid as AppId, active: !this.#inactive.has(appid as AppId) })
         : null
     const delivery = await DeliverySide.start({
-      config: { limits: { ...LIMITS, ...limits } } as DeliverySideParts['config'],
+      config: { limits: { ...LIMITS, ...limits }, outbound: { allowPrivate: [] } } as unknown as DeliverySideParts['config'],
       storage: this.#storage,
       board: this.board,
       writer: this.#writer,
@@ -67,6 +67,7 @@ export class StreamServer {
         withKey: async (appid: string, key: string) => (this.keys.includes(key) ? find(appid) : null),
         keyHashes: async () => this.keys.map(hashOf),
         onStop: (listener: never) => this.#stops.add(listener),
+        onChange: () => {},
       } as unknown as DeliverySideParts['apps'],
       grants: {
         onChange: (listener: (change: GrantChange) => void) => {
