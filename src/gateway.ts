@@ -36,7 +36,6 @@ import { explainStorage, StorageError, storageError } from './storage/database.j
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
 import { WebSide } from './web-side.js'
-import { AppNotices } from './xmpp/app-notices.js'
 import { ComponentLock } from './xmpp/component-lock.js'
 import type { LinkHandler } from './xmpp/link.js'
 import { linkAdvice } from './xmpp/link-advice.js'
@@ -277,10 +276,6 @@ export class Gateway {
       random: randomBytes,
     })
     this.#opened.push(() => web.stop())
-    const notices = new AppNotices(link, {
-      publicUrl: config.http.publicUrl,
-      address: (user) => (xmppSide.roster ?? domains).address(user),
-    })
     let fullSaidUntil = Number.NEGATIVE_INFINITY
     const delivery: DeliverySide = await DeliverySide.start({
       config,
@@ -293,7 +288,7 @@ export class Gateway {
       clock,
       random: randomBytes,
       fraction: Math.random,
-      tellOff: (app, off) => notices.webhookOff(app, off.because),
+      tellOff: (app, off) => web.notices.webhookOff(app, off.because),
       failed,
       counter: {
         refused: (why) => {

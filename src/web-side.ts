@@ -30,6 +30,7 @@ import { type BareJid, domainOf, parseStanzaJid } from './presence/jid.js'
 import type { PresenceBoard } from './presence/presence-board.js'
 import type { Publications } from './presence/publication.js'
 import type { Storage } from './storage/storage.js'
+import { AppNotices } from './xmpp/app-notices.js'
 import type { Link } from './xmpp/link.js'
 import { SignInMessages } from './xmpp/sign-in-messages.js'
 import type { XmlElement } from './xmpp/xml-element.js'
@@ -58,6 +59,7 @@ export interface WebSideParts {
 export class WebSide {
   readonly accounts: Accounts
   readonly apps: Apps
+  readonly notices: AppNotices
   /** For koa. */
   readonly routes: readonly ((router: Router) => void)[]
   readonly #messages: SignInMessages
@@ -77,9 +79,11 @@ export class WebSide {
     const isContact = (user: BareJid) => contacts?.mayWatch(user) || forgotten.has(user)
     const isServed = (user: BareJid) => domains.has(domainOf(user)) || (contacts !== null && isContact(user))
     const address = (user: BareJid) => (contacts ?? domains).address(user)
+    const mayReach = (user: BareJid) => config.signIn.domains === 'any' || isServed(user)
+    this.notices = new AppNotices(link, { publicUrl, mayReach, address })
     this.#messages = new SignInMessages(link, clock, {
       publicUrl,
-      mayReach: (user) => config.signIn.domains === 'any' || isServed(user),
+      mayReach,
       address,
       self: config.xmpp.connection === 'account' ? (parseStanzaJid(config.xmpp.jid)?.bare ?? null) : null,
     })

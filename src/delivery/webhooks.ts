@@ -26,7 +26,7 @@ export interface WebhooksParts extends Omit<CourierParts, 'calls' | 'lanes' | 'w
   /** Of the log, now. */
   readonly epoch: string
   /** Tells its members that nothing is sent any more. false: they cannot be reached now. */
-  readonly tellOff: (app: App, off: NonNullable<WebhookState['off']>) => boolean
+  readonly tellOff: (app: App, off: NonNullable<WebhookState['off']>) => Promise<boolean>
 }
 
 /** The webhooks of all apps: each active app that has one has a courier, until that turns itself off. Throws AppFault. */
@@ -191,7 +191,7 @@ export class Webhooks {
 
   async #tellOff(app: App, state: WebhookState | null): Promise<void> {
     if (!state?.off || state.off.isTold) return void this.#untold.delete(app.appid)
-    if (!this.#parts.tellOff(app, state.off)) return void this.#untold.add(app.appid)
+    if (!(await this.#parts.tellOff(app, state.off))) return void this.#untold.add(app.appid)
     this.#untold.delete(app.appid)
     const told = { ...state, off: { ...state.off, isTold: true } }
     await this.#writer.save(() => ({ appid: app.appid, state: told }))

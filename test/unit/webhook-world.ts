@@ -97,7 +97,7 @@ export class WebhookWorld {
       clock,
       random: randomBytes,
       fraction: () => 0,
-      tellOff: (app, off) => {
+      tellOff: async (app, off) => {
         if (!world?.reachable) return false
         world.notices.push(`${app.members} ${off.because}`)
         return true
