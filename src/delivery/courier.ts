@@ -6,8 +6,8 @@ import { messageId } from './message-id.js'
 import type { Position } from './position.js'
 import type { CallOutcome, WebhookCalls } from './webhook-calls.js'
 import { WebhookReader, type WebhookReaderParts } from './webhook-reader.js'
-import { nextTry, OFF_AFTER_MS } from './webhook-retries.js'
-import type { Delivery, Flight, Off, WebhookState } from './webhook-state.js'
+import { afterFailure } from './webhook-retries.js'
+import type { Delivery, Flight, WebhookState } from './webhook-state.js'
 import type { WebhookWriter } from './webhook-writer.js'
 
 // What is older when it is to be tried again is given up.
@@ -163,7 +163,7 @@ export class Courier {
   }
 
   async #try(flight: Flight): Promise<void> {
-    const { lanes, calls, timeoutMs } = this.#parts
+    const { lanes, calls, clock, fraction, timeoutMs } = this.#parts
     const leave = await lanes.enter(this.#isQuick)
     let outcome: CallOutcome
     try {
@@ -187,22 +187,15 @@ export class Courier {
       await this.#make()
     } else {
       const again = this.#isVoid ? null : { ...flight, attempts: attempt }
-      this.#state = { ...this.#state, ...this.#failure(status, retryAfter), flight: again, tries }
+      this.#state = {
+        ...this.#state,
+        ...afterFailure(this.#state, clock.now(), { status, retryAfter }, fraction),
+        flight: again,
+        tries,
+      }
     }
     await this.#save(delivery)
     if (this.#state.off) this.#parts.off(this.#appid)
-  }
-
-  /** How it stands after a try that failed. */
-  #failure(status: number | null, retryAfter: string | null): Partial<WebhookState> {
-    const { clock, fraction } = this.#parts
-    const now = clock.now()
-    const since = this.#state.failingSince ?? now
-    const failures = this.#state.failures + 1
-    const off = (because: Off['because']): Off => ({ because, at: now, isTold: false })
-    if (status === 410) return { failures, failingSince: since, off: off('gone') }
-    if (now - since >= OFF_AFTER_MS) return { failures, failingSince: since, off: off('failing') }
-    return { failures, failingSince: since, nextAt: nextTry(now, { failures, since, retryAfter }, fraction) }
   }
 
   /** Puts what comes next in flight, if there is anything; nothing is in flight now, so that a change of any grant makes it void. */

@@ -1,3 +1,5 @@
+import type { Off, WebhookState } from './webhook-state.js'
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
@@ -19,19 +21,26 @@ const JITTER = 0.2
 const LONGEST_WAIT = 24 * HOUR
 
 /** Of failures without a success: after so long there is one last try, and then none. */
-export const OFF_AFTER_MS = 120 * HOUR
+const OFF_AFTER_MS = 120 * HOUR
 
-/** When to try again, ms since 1970. `failures`: 1 or more in a row; `retryAfter`: the header, as it came. */
-export function nextTry(
+/** What is otherwise after a try that failed. `retryAfter`: the header, as it came. */
+export function afterFailure(
+  { failures, failingSince }: WebhookState,
   now: number,
-  { failures, since, retryAfter }: { failures: number; since: number; retryAfter: string | null },
+  { status, retryAfter }: { readonly status: number | null; readonly retryAfter: string | null },
   fraction: () => number,
-): number {
+): Pick<WebhookState, 'failures' | 'failingSince' | 'nextAt' | 'off'> {
+  const since = failingSince ?? now
+  const counted = { failures: failures + 1, failingSince: since, nextAt: now }
+  const off = (because: Off['because']): Off => ({ because, at: now, isTold: false })
+  if (status === 410) return { ...counted, off: off('gone') }
+  if (now - since >= OFF_AFTER_MS) return { ...counted, off: off('failing') }
   const asked = retryAfter === null ? null : waitOf(retryAfter, now)
   // Whoever asks for less than the shortest wait gets that.
-  const wait = asked === null ? (TABLE[failures - 1] ?? LONGEST_WAIT) : Math.max(asked, TABLE[0])
+  const wait = asked === null ? (TABLE[failures] ?? LONGEST_WAIT) : Math.max(asked, TABLE[0])
   const jittered = wait * (1 + JITTER * fraction())
-  return Math.round(Math.min(now + jittered, Math.max(since + OFF_AFTER_MS, now + TABLE[0])))
+  const last = Math.max(since + OFF_AFTER_MS, now + TABLE[0])
+  return { ...counted, nextAt: Math.round(Math.min(now + jittered, last)), off: null }
 }
 
 /** RFC 9110 §10.2.3; ms, a day at most; null: it says nothing that could be read. */
