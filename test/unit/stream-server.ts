@@ -58,7 +58,10 @@ export class StreamServer {
         ? anApp({ appid: appid as AppId, active: !this.#inactive.has(appid as AppId) })
         : null
     const delivery = await DeliverySide.start({
-      config: { limits: { ...LIMITS, ...limits }, outbound: { allowPrivate: [] } } as unknown as DeliverySideParts['config'],
+      config: {
+        limits: { ...LIMITS, ...limits },
+        outbound: { allowPrivate: [] },
+      } as unknown as DeliverySideParts['config'],
       storage: this.#storage,
       board: this.board,
       writer: this.#writer,
