@@ -7,8 +7,9 @@ import { systemClock } from '../../src/ops/system-clock.js'
 import { openDatabase } from '../../src/storage/database.js'
 import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
 import { RawHttp } from '../support/raw-http.js'
-import { StreamSocket, type StreamSocketOptions } from '../support/stream-socket.js'
-import { StreamingGateway } from '../support/streaming-gateway.js'
+import { signedIn } from '../support/signed-in.js'
+import { type Said, StreamSocket, type StreamSocketOptions } from '../support/stream-socket.js'
+import { MEMBER, StreamingGateway } from '../support/streaming-gateway.js'
 import { until } from '../support/until.js'
 
 const UNKNOWN = 'app_unknownunknownunknown123'
@@ -20,6 +21,7 @@ describe('WebSockets of apps', function () {
   let streaming: StreamingGateway
   /** Is there all the time, and must not notice anything. */
   let other: StreamSocket
+  let user0: { token: string }
   let isAway = false
   const sockets: StreamSocket[] = []
 
@@ -29,6 +31,7 @@ describe('WebSockets of apps', function () {
       users: 2,
       config: { limits: { connectionsPerAddress: PER_ADDRESS } },
     })
+    user0 = await signedIn(streaming.gateway, MEMBER)
     other = await new StreamSocket(streaming.port, streaming.appAt(1).appid, { key: streaming.appAt(1).key }).ready()
   })
   afterEach(async () => {
@@ -164,21 +167,60 @@ describe('WebSockets of apps', function () {
     )
   })
 
+  async function asUser0(method: string, path: string, json?: object): Promise<Said> {
+    const { token } = user0
+    const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
+    const body = json && JSON.stringify(json)
+    const response = await fetch(`${streaming.gateway.url}/api${path}`, { method, headers, ...(body && { body }) })
+    assert.equal(response.status, 200)
+    return response.json()
+  }
+
   it('are closed with 4403 when their app stops, and refused to it until it is active again', async () => {
     const { appid, key } = streaming.appAt(2)
-    const database = openDatabase(`${streaming.gateway.directory}/data`)
-    const store = new SqliteAppStore(database)
-    const app = await store.find(appid)
-    assert(app)
-    await store.save({ ...app, active: false })
+    const [socket, newcomer] = [await open(appid, { key }).ready(), open(appid)]
+    await asUser0('POST', `/apps/${appid}/deactivate`)
+    assert.equal(await socket.closed(), 4403)
     assert.equal(await open(appid, { key }).closed(), 4403)
-    await store.save({ ...app, active: true })
-    database.close()
-    await open(appid, { key }).ready()
+    ;(await newcomer.opened()).ws.send(JSON.stringify({ key }))
+    assert.equal(await newcomer.closed(), 4403)
+    const active = await asUser0('POST', `/apps/${appid}/activate`)
+    const again = await open(appid, { key: active.key }).ready()
+    assert.equal(await open(appid, { key }).closed(), 4401)
+    await asUser0('DELETE', `/apps/${appid}`)
+    assert.equal(await again.closed(), 4403)
+  })
+
+  it('tell at once when a user pauses, widens or takes back what the app may see, and nothing of her after that', async () => {
+    const { appid, key } = streaming.appAt(3)
+    const socket = await open(appid, { key }).ready()
+    const uid = streaming.uid(3, 0)
+    const hers = () =>
+      socket.updates.filter((each) => each.uid === uid && each.cursor).map(({ cursor, uid, ...is }) => is)
+    const count = hers().length
+    streaming.say(0, 'chat', 'x')
+    await until(() => hers().length === count + 1)
+    await asUser0('PATCH', `/me/grants/${appid}`, { paused: true })
+    streaming.say(0, 'xa')
+    await streaming.taken()
+    await asUser0('PATCH', `/me/grants/${appid}`, { paused: false })
+    await asUser0('PATCH', `/me/grants/${appid}`, { scope: 'status address' })
+    await asUser0('DELETE', `/me/grants/${appid}`)
+    streaming.say(0, 'online')
+    await streaming.taken()
+    streaming.say(1, 'xa')
+    await until(() => socket.updates.at(-1).status === 'away' && socket.updates.at(-1).uid === streaming.uid(3, 1))
+    assert.deepEqual(hers().slice(count), [
+      { status: 'online' },
+      { status: 'offline' },
+      { status: 'away' },
+      { status: 'away', jid: MEMBER },
+      { status: 'offline', revoked: true },
+    ])
   })
 
   it('take the key before for an hour after another was made', async () => {
-    const { appid, key } = streaming.appAt(2)
+    const { appid, key } = streaming.appAt(3)
     const database = openDatabase(`${streaming.gateway.directory}/data`)
     const other = await new AppKeys(new SqliteAppStore(database), systemClock, randomBytes).rotate(appid)
     await open(appid, { key }).ready()

@@ -11,6 +11,10 @@ import { jid } from '../unit/users.js'
 import { GatewayProcess } from './gateway-process.js'
 import { type Connection, HostileServer } from './hostile-server.js'
 import { allTakenIn, COMPONENT, DOMAIN, presenceOf, prosodyLike } from './prosody-like.js'
+import { until } from './until.js'
+
+/** May do everything with every app. */
+export const MEMBER = `user0@${DOMAIN}`
 
 export interface SeededApp {
   readonly appid: AppId
@@ -102,7 +106,11 @@ export class StreamingGateway {
 
   /** After the gateway has started again. */
   async reconnected(): Promise<void> {
-    this.#connection = await this.#server.accepted()
+    const before = this.#connection
+    this.#connection = await until(async () => {
+      const connection = await this.#server.accepted()
+      return connection !== before && connection
+    })
   }
 
   async metric(name: string, label = ''): Promise<number> {
@@ -131,7 +139,7 @@ async function seed(
   const seeded: SeededApp[] = []
   for (let app = 0; app < apps; app++) {
     const appid = `app_${String(app).padStart(24, '0')}` as AppId
-    await store.add(anApp({ appid, domain: `app${app}.example`, verifiedAt: 1, active: true }))
+    await store.add(anApp({ appid, domain: `app${app}.example`, members: [jid(MEMBER)], verifiedAt: 1, active: true }))
     seeded.push({ appid, key: await keys.issue(appid) })
     for (const [i, user] of users.entries()) {
       if (!sees(app, i)) continue
