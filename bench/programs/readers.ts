@@ -15,17 +15,11 @@ export interface ReaderOf {
   readonly key: string | null
 }
 
-export interface Round {
-  /** ms from the first frame to the last one. */
-  readonly ms: number
-  /** Bytes of all frames. */
-  readonly bytes: number
-}
-
 const sockets: Socket[] = []
 /** What is to be done with a frame, once all are there. */
 let heard: (payload: Buffer, bytes: number) => void = () => {}
 let lost: (why: string) => void = () => {}
+let everybody: Promise<void> = Promise.resolve()
 
 answerCalls({
   /** Resolves once all are told that they are ready. */
@@ -35,20 +29,18 @@ answerCalls({
     }
   },
 
-  /** Until each was told one thing more. */
-  async round(): Promise<Round> {
+  /** From now on each is to be told one thing more. */
+  expect(): void {
     let left = sockets.length
-    let first = 0
-    let total = 0
-    await within((resolve) => {
-      heard = (_, bytes) => {
-        if (left === sockets.length) first = steadyMs()
-        total += bytes
+    everybody = within((resolve) => {
+      heard = () => {
         if (--left === 0) resolve()
       }
     })
-    return { ms: steadyMs() - first, bytes: total }
   },
+
+  /** Until they were. */
+  everybody: () => everybody,
 
   /** Counts from now on. */
   count(): void {

@@ -92,6 +92,11 @@ class Watchers {
   }
 
   tell(told: readonly Told[]): void {
+    const [only] = told
+    if (told.length === 1 && only) {
+      for (const listener of this.#ofUid.get(only.update.uid) ?? []) listener.told(told)
+      return
+    }
     for (const [listener, part] of this.#parts(told)) if (this.all.has(listener)) listener.told(toldOf(part))
   }
 
