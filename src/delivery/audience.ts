@@ -1,5 +1,5 @@
 import type { Told } from './update.js'
-import type { Wire } from './wire.js'
+import type { Bytes, Wire } from './wire.js'
 
 /** Of an app, as its readers hear it. None may throw. */
 export interface FeedListener {
@@ -25,7 +25,7 @@ export class Audience {
   /** Most apps have none of them, and there may be many apps. */
   #watchers: Watchers | null = null
   /** Of what is being told, as it was written: most are told the same. */
-  #written: Map<Wire, Map<readonly Told[], Buffer>> | null = null
+  #written: Map<Wire, Map<readonly Told[], Bytes>> | null = null
 
   get everybody(): readonly FeedListener[] {
     return this.#watchers ? [...this.#all, ...this.#watchers.all] : this.#all
@@ -51,7 +51,7 @@ export class Audience {
   }
 
   /** What is being told, as `write` makes it for that wire; made once for all who are told the same. */
-  written(told: readonly Told[], wire: Wire, write: () => Buffer): Buffer {
+  written(told: readonly Told[], wire: Wire, write: () => Bytes): Bytes {
     if (this.#all.length === 1 && this.#watchers === null) return write()
     this.#written ??= new Map()
     let ofWire = this.#written.get(wire)

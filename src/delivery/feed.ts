@@ -10,7 +10,7 @@ import { inChunks } from './in-chunks.js'
 import type { LogTail } from './log-tail.js'
 import { batchOf, endOf, LAST_PLACE, type Position, placeOf, positionOf } from './position.js'
 import { type Presence, revokedUpdate, type Told, type Update, updateOf } from './update.js'
-import type { Wire } from './wire.js'
+import type { Bytes, Wire } from './wire.js'
 
 export interface FeedParts {
   readonly tail: Pick<LogTail, 'seen' | 'after' | 'caughtUp'>
@@ -169,7 +169,7 @@ export class Feed {
   }
 
   /** What is being told, as that wire has it; made once for all who are told the same. */
-  encoded(told: readonly Told[], wire: Wire): Buffer {
+  encoded(told: readonly Told[], wire: Wire): Bytes {
     return this.#audience.written(told, wire, () => wire.told(told))
   }
 

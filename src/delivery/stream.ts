@@ -4,7 +4,7 @@ import type { Feed } from './feed.js'
 import { inChunks } from './in-chunks.js'
 import type { Position } from './position.js'
 import type { Told } from './update.js'
-import type { Signal, Wire } from './wire.js'
+import type { Bytes, Signal, Wire } from './wire.js'
 
 /** Why we end a stream. The first three are final; after the others its reader may come back. */
 export type Ending = 'bad-key' | 'stopped' | 'replaced' | 'too-slow' | 'failed' | 'shutdown'
@@ -15,7 +15,7 @@ export type Parting = Ending | 'left' | 'unheard' | 'unruly'
 /** A connection, as a stream writes to it. */
 export interface Sink {
   /** false: it has enough; `drained` is called when it takes more. What it was given goes out whole, and first, all the same. */
-  write(chunk: Buffer): boolean
+  write(chunk: Bytes): boolean
   /** Nothing is written after it. */
   end(ending: Ending): void
 }
@@ -53,7 +53,7 @@ export class Stream implements FeedListener {
   readonly #parts: StreamParts
   #unlisten: (() => void) | null = null
   /** What the sink does not take yet; with the time at which each began to wait. */
-  #queue: { readonly chunk: Buffer; readonly since: number }[] = []
+  #queue: { readonly chunk: Bytes; readonly since: number }[] = []
   #queued = 0
   /** Since when the sink takes nothing; null: it does. */
   #blockedSince: number | null = null
@@ -192,7 +192,7 @@ export class Stream implements FeedListener {
     return position
   }
 
-  #tell(chunk: Buffer, updates: number): void {
+  #tell(chunk: Bytes, updates: number): void {
     if (this.#ended) return
     this.#push(chunk)
     this.#parts.sent(updates)
@@ -202,14 +202,14 @@ export class Stream implements FeedListener {
     this.#push(this.#parts.wire.signal(signal))
   }
 
-  #push(chunk: Buffer): void {
+  #push(chunk: Bytes): void {
     if (this.#blockedSince === null) return void this.#write(chunk)
     this.#queue.push({ chunk, since: this.#parts.clock.steady() })
     this.#queued += chunk.length
     if (this.#isLive && this.#queued > this.#parts.limits.bufferBytes) this.end('too-slow')
   }
 
-  #write(chunk: Buffer): boolean {
+  #write(chunk: Bytes): boolean {
     const takesMore = this.#parts.sink.write(chunk)
     if (!takesMore) this.#blockedSince = this.#parts.clock.steady()
     return takesMore

@@ -11,42 +11,49 @@ export type Signal =
 
 export type Transport = 'websocket' | 'ndjson' | 'sse'
 
+/** Bytes, each of them a character (latin1): node writes a short string for less than it takes to make a buffer of it. */
+export type Bytes = string
+
 /** How a transport writes it. What it gives is sent as it is. */
 export interface Wire {
   readonly transport: Transport
-  snapshot(updates: readonly Update[]): Buffer
-  told(told: readonly Told[]): Buffer
-  signal(signal: Signal): Buffer
+  snapshot(updates: readonly Update[]): Bytes
+  told(told: readonly Told[]): Bytes
+  signal(signal: Signal): Bytes
 }
 
 /** RFC 6455 §5.2: unmasked text frames, each a JSON text. */
 export const frames: Wire = {
   transport: 'websocket',
   snapshot: (updates) => frame(`[${updates.map((update) => asObject(update)).join()}]`),
-  told: (told) => frame(`[${told.map(({ update, cursor }) => asObject(update, cursor)).join()}]`),
+  told(told) {
+    const [first] = told
+    if (first && told.length === 1) return frame(`[${asObject(first.update, first.cursor)}]`)
+    return frame(`[${told.map(({ update, cursor }) => asObject(update, cursor)).join()}]`)
+  },
   signal: (signal) => frame(JSON.stringify(signal)),
 }
 
 /** NDJSON. */
 export const lines: Wire = {
   transport: 'ndjson',
-  snapshot: (updates) => Buffer.from(`${pairs(updates)}}\n`),
-  told: (told) => Buffer.from(`${line(told, lastOf(told))}\n`),
-  signal: (signal) => Buffer.from(`${JSON.stringify(signal)}\n`),
+  snapshot: (updates) => utf8(`${pairs(updates)}}\n`),
+  told: (told) => utf8(`${line(told, lastOf(told))}\n`),
+  signal: (signal) => utf8(`${JSON.stringify(signal)}\n`),
 }
 
 /** HTML Living Standard, §9.2 Server-sent events: each line an event. */
 export const events: Wire = {
   transport: 'sse',
-  snapshot: (updates) => Buffer.from(`data: ${pairs(updates)}}\n\n`),
+  snapshot: (updates) => utf8(`data: ${pairs(updates)}}\n\n`),
   told(told) {
     const cursor = lastOf(told)
-    return Buffer.from(`id: ${cursor}\ndata: ${line(told, cursor)}\n\n`)
+    return utf8(`id: ${cursor}\ndata: ${line(told, cursor)}\n\n`)
   },
   signal(signal) {
     const id = 'cursor' in signal ? `id: ${signal.cursor}\n` : ''
     const retry = 'reconnect' in signal ? `retry: ${signal.reconnect}\n` : ''
-    return Buffer.from(`${id}${retry}data: ${JSON.stringify(signal)}\n\n`)
+    return utf8(`${id}${retry}data: ${JSON.stringify(signal)}\n\n`)
   },
 }
 
@@ -64,21 +71,21 @@ function lastOf(told: readonly Told[]): string {
 
 const SHORT = 126
 const LONG = 65_536
+// FIN, opcode 1.
+const TEXT = '\x81'
+const SHORT_HEADS = Array.from({ length: SHORT }, (_, length) => TEXT + String.fromCharCode(length))
 
-function frame(text: string): Buffer {
-  const length = Buffer.byteLength(text)
-  const head = length < SHORT ? 2 : length < LONG ? 4 : 10
-  const buffer = Buffer.allocUnsafe(head + length)
-  // FIN, opcode 1.
-  buffer[0] = 0x81
-  if (head === 2) buffer[1] = length
-  else if (head === 4) {
-    buffer[1] = 126
-    buffer.writeUInt16BE(length, 2)
-  } else {
-    buffer[1] = 127
-    buffer.writeBigUInt64BE(BigInt(length), 2)
-  }
-  buffer.write(text, head, 'utf8')
-  return buffer
+function frame(text: string): Bytes {
+  const payload = utf8(text)
+  const { length } = payload
+  if (length < SHORT) return SHORT_HEADS[length] + payload
+  const size = Buffer.alloc(length < LONG ? 2 : 8)
+  if (length < LONG) size.writeUInt16BE(length)
+  else size.writeBigUInt64BE(BigInt(length))
+  return `${TEXT}${length < LONG ? '\x7e' : '\x7f'}${size.toString('latin1')}${payload}`
+}
+
+function utf8(text: string): Bytes {
+  // Plain ASCII is its own bytes.
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1')
 }

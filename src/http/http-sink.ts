@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Ending, Sink, Stream } from '../delivery/stream.js'
 import { REFUSALS } from '../delivery/stream-gate.js'
-import type { Wire } from '../delivery/wire.js'
+import type { Bytes, Wire } from '../delivery/wire.js'
 import type { Clock, Timer } from '../presence/clock.js'
 import { faultBody } from './fault.js'
 import { onceSent } from './once-sent.js'
@@ -74,9 +74,9 @@ export class HttpSink implements Sink {
     this.#beatLater(IDLE_MS)
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Bytes): boolean {
     this.#written = this.#parts.clock.steady()
-    return this.#parts.response.write(chunk)
+    return this.#parts.response.write(chunk, 'latin1')
   }
 
   end(ending: Ending): void {
@@ -86,7 +86,7 @@ export class HttpSink implements Sink {
     // Closed in good order, the kernel would go on offering what is not read.
     if (ending === 'too-slow') return void socket.resetAndDestroy()
     const last = LAST[ending]
-    if (last) response.write(wire.signal(last))
+    if (last) response.write(wire.signal(last), 'latin1')
     response.end()
     this.#timer = clock.after(PATIENCE_MS, () => socket.resetAndDestroy())
   }
@@ -105,7 +105,7 @@ export class HttpSink implements Sink {
   #beat(): void {
     const { response, socket, idle } = this.#parts
     // Where something waits to be read that will tell as well.
-    if (!socket.writableNeedDrain && !response.writableNeedDrain) this.write(Buffer.from(idle))
+    if (!socket.writableNeedDrain && !response.writableNeedDrain) this.write(idle)
   }
 
   /** Whoever has ended his side may read on, or be gone: what is written to him tells. */

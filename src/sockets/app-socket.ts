@@ -4,7 +4,7 @@ import type { AppId } from '../apps/app.js'
 import type { Ending, Parting, Sink, Stream } from '../delivery/stream.js'
 import { REFUSALS, type StreamGate } from '../delivery/stream-gate.js'
 import type { Streams } from '../delivery/streams.js'
-import { frames } from '../delivery/wire.js'
+import { type Bytes, frames } from '../delivery/wire.js'
 
 export interface AppSocketParts {
   readonly gate: Pick<StreamGate, 'admit'>
@@ -80,9 +80,9 @@ export class AppSocket implements Sink {
     else if (key !== null) this.#admit({ key }, since)
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Bytes): boolean {
     // Nothing may follow a close frame; that it is closed is said soon.
-    return this.#ws.readyState !== WebSocket.OPEN || this.#socket.write(chunk)
+    return this.#ws.readyState !== WebSocket.OPEN || this.#socket.write(chunk, 'latin1')
   }
 
   end(ending: Ending): void {

@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import * as z from 'zod'
 import type { Scope } from '../../src/apps/app.js'
 import { revokedUpdate, type Told, updateOf } from '../../src/delivery/update.js'
-import { events, frames, lines, type Signal, type Wire } from '../../src/delivery/wire.js'
+import { type Bytes, events, frames, lines, type Signal, type Wire } from '../../src/delivery/wire.js'
 import { REPOSITORY } from '../support/repository.js'
 import { jid } from './users.js'
 
@@ -53,8 +53,10 @@ describe('docs/asyncapi.yaml', () => {
     [events, 'LineUpdates'],
   ]
   /** Without what frames it. */
-  const said = (chunk: Buffer) => {
-    const text = chunk.toString().replace(/^[\s\S]*?data: /, '')
+  const said = (chunk: Bytes) => {
+    const text = Buffer.from(chunk, 'latin1')
+      .toString()
+      .replace(/^[\s\S]*?data: /, '')
     return JSON.parse(text.slice(text.search(/[[{]/)))
   }
 

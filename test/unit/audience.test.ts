@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { Audience } from '../../src/delivery/audience.js'
 import type { Told } from '../../src/delivery/update.js'
-import { lines } from '../../src/delivery/wire.js'
+import { type Bytes, lines } from '../../src/delivery/wire.js'
 
 const UIDS = ['UIDa', 'UIDb', 'UIDc', 'UIDd']
 
@@ -42,19 +42,19 @@ describe('An audience', () => {
   it('has what several hear written once for each wire', () => {
     const audience = new Audience()
     let writings = 0
-    const chunks: Buffer[] = []
+    const chunks: Bytes[] = []
     const written = (told: readonly Told[]) =>
       chunks.push(
         audience.written(told, lines, () => {
           writings++
-          return Buffer.from(String(told.length))
+          return String(told.length)
         }),
       )
     for (const uids of [null, null, new Set(['UIDa']), new Set(['UIDa', 'UIDd']), new Set(['UIDb'])]) {
       audience.add({ told: written, lost: () => {} }, uids)
     }
     audience.tell(toldOf(['UIDa', 'UIDb', 'UIDa']))
-    assert.deepEqual([chunks.map(String), writings], [['3', '3', '2', '2', '1'], 3])
+    assert.deepEqual([chunks, writings], [['3', '3', '2', '2', '1'], 3])
     assert.equal(chunks[2], chunks[3])
   })
 

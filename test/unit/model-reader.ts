@@ -3,7 +3,7 @@ import type { AppId } from '../../src/apps/app.js'
 import type { AppCursors } from '../../src/delivery/cursors.js'
 import type { Ending, Sink, Stream } from '../../src/delivery/stream.js'
 import type { Streams } from '../../src/delivery/streams.js'
-import { frames } from '../../src/delivery/wire.js'
+import { type Bytes, frames } from '../../src/delivery/wire.js'
 import { framesIn } from './read-frames.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever came as JSON.
@@ -59,10 +59,10 @@ export class ModelReader implements Sink {
     })
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Bytes): boolean {
     assert(this.#isConnected, 'nothing is written after the end')
     assert(!this.#owesDrain, 'nothing is written to who has enough')
-    this.#sent.push(...framesIn(chunk))
+    this.#sent.push(...framesIn(Buffer.from(chunk, 'latin1')))
     this.#owesDrain = this.#isBlocked
     if (!this.#isBlocked) this.#read()
     return !this.#isBlocked

@@ -6,7 +6,7 @@ import { positionOf } from '../../src/delivery/position.js'
 import type { Ending, Parting, Sink, Stream } from '../../src/delivery/stream.js'
 import { Streams } from '../../src/delivery/streams.js'
 import type { Told } from '../../src/delivery/update.js'
-import { frames } from '../../src/delivery/wire.js'
+import { type Bytes, frames } from '../../src/delivery/wire.js'
 import { FakeClock } from './fake-clock.js'
 import { framesIn } from './read-frames.js'
 import { jid } from './users.js'
@@ -22,9 +22,9 @@ class Reader implements Sink {
   takesMore = true
   stream: Stream | null = null
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Bytes): boolean {
     assert.equal(this.ending, null)
-    this.frames.push(...framesIn(chunk))
+    this.frames.push(...framesIn(Buffer.from(chunk, 'latin1')))
     return this.takesMore
   }
 
