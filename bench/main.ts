@@ -1,4 +1,4 @@
-// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery fanout changes]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
+// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery fanout changes webhooks]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
 import { loadavg } from 'node:os'
 import { relative } from 'node:path'
 import { changes } from './changes.js'
@@ -16,6 +16,7 @@ import type { Effort } from './support/effort.js'
 import type { Figure } from './support/figure.js'
 import { saveResults } from './support/save-results.js'
 import { table } from './support/table.js'
+import { webhooks } from './webhooks.js'
 
 const BENCHES = new Map(
   Object.entries({
@@ -30,6 +31,7 @@ const BENCHES = new Map(
     delivery,
     fanout,
     changes,
+    webhooks,
   }),
 )
 
