@@ -1,8 +1,10 @@
-// alice and bob of the quickstart: really logged in, changing their presence now and then.
+// alice and bob of the quickstart: really logged in, changing their presence now and then, and seen by the demo app.
+import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { client, xml } from '@xmpp/client'
+import { demoApp } from './demo-app.mjs'
 
-const { DEMO_SERVICE, DEMO_DOMAIN, DEMO_PASSWORD } = process.env
+const { DEMO_SERVICE, DEMO_DOMAIN, DEMO_PASSWORD, DEMO_GATEWAY, DEMO_APP_FILE } = process.env
 
 const alice = await live('alice', 30_000, [
   { show: 'away', text: 'Out for tea, back at four' },
@@ -23,6 +25,16 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   })
 }
 
+while (!(await isKnown(alice.jid)) || !(await isKnown(bob.jid))) await sleep(100)
+writeFileSync(DEMO_APP_FILE, JSON.stringify(await demoApp(DEMO_GATEWAY, [alice, bob])), { mode: 0o600 })
+
+function isKnown(jid) {
+  return fetch(`${DEMO_GATEWAY}/xmpp/status/${jid}`).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}
+
 async function live(username, changeEveryMs, moods) {
   const xmpp = client({
     service: DEMO_SERVICE,
@@ -32,6 +44,7 @@ async function live(username, changeEveryMs, moods) {
     resource: 'demo',
   })
   let turn = 0
+  let expected
   const send = () => {
     const { show, text } = moods[turn % moods.length]
     console.log(`  ${username} is ${show ?? 'online'}${text ? `: ${text}` : ''}`)
@@ -41,8 +54,10 @@ async function live(username, changeEveryMs, moods) {
   // A code to sign in with, say: whoever has no XMPP client at hand reads it here.
   xmpp.on('stanza', (stanza) => {
     const body = stanza.is('message') && stanza.getChildText('body')
-    if (body)
-      console.log(`\n  ${username} has a message from ${stanza.attrs.from}:\n\n${body.replace(/^/gm, '    ')}\n`)
+    if (!body) return
+    if (expected) expected(body)
+    else console.log(`\n  ${username} has a message from ${stanza.attrs.from}:\n\n${body.replace(/^/gm, '    ')}\n`)
+    expected = undefined
   })
   // The library connects again on its own, but leaves the presence to us.
   xmpp.on('online', send)
@@ -51,5 +66,9 @@ async function live(username, changeEveryMs, moods) {
     turn += 1
     if (xmpp.status === 'online') send().catch(() => {})
   }, changeEveryMs)
-  return xmpp
+  return {
+    jid: `${username}@${DEMO_DOMAIN}`,
+    stop: () => xmpp.stop(),
+    nextMessage: () => new Promise((resolve) => (expected = resolve)),
+  }
 }

@@ -1,5 +1,5 @@
 // npm run quickstart [-- --smoke]: Prosody, two users and the gateway, all on this machine, until Ctrl-C.
-// --smoke: ends with exit code 0 once the gateway has answered.
+// --smoke: ends with exit code 0 once the gateway has answered, and its stream has told of both.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -12,6 +12,8 @@ const DIRECTORY = `${ROOT}.quickstart`
 const PROSODY_CONFIG = `${DIRECTORY}/prosody.cfg.lua`
 const GATEWAY_CONFIG = `${DIRECTORY}/gateway.yaml`
 const PID_FILE = `${DIRECTORY}/pid`
+const APP_FILE = `${DIRECTORY}/demo-app.json`
+const KEY_FILE = `${DIRECTORY}/demo-app.key`
 const DOMAIN = 'localhost'
 const COMPONENT = 'presence.localhost'
 const PATIENCE_MS = 60_000
@@ -47,6 +49,8 @@ start('demo users', process.execPath, [`${ROOT}scripts/demo-users.mjs`], {
     DEMO_SERVICE: `xmpp://127.0.0.1:${c2sPort}`,
     DEMO_DOMAIN: DOMAIN,
     DEMO_PASSWORD: password,
+    DEMO_GATEWAY: url,
+    DEMO_APP_FILE: APP_FILE,
   },
   show: true,
 })
@@ -58,6 +62,14 @@ await until('the gateway to tell about alice', async () => {
   return response.ok && (await response.text()).includes('<show>away</show>')
 })
 const answer = await curl(statusUrl)
+let app
+await until('the demo app to be let in', async () => {
+  app = JSON.parse(readFileSync(APP_FILE, 'utf8'))
+  return true
+})
+// curl reads the header from a file, so nobody has to copy 1,024 characters.
+writeFileSync(KEY_FILE, `Authorization: Bearer ${app.key}\n`, { mode: 0o600 })
+const snapshot = await firstLines(app.stream)
 
 console.log(`
 Up and running. Ask who is there:
@@ -69,6 +81,13 @@ Up and running. Ask who is there:
   bob       curl ${url}/xmpp/status/bob@${DOMAIN}
   metrics   curl http://127.0.0.1:${opsPort}/metrics
 
+Hear what changes, as an app does that alice and bob have let see them; it goes on until you end it:
+
+  curl -N -H '@${KEY_FILE}' ${app.stream}
+  ${snapshot.join('\n  ')}
+
+Do it yourself:
+
   Your account      ${url}/account   (sign in as alice@${DOMAIN} or bob@${DOMAIN})
   Your apps         ${url}/myapps
 
@@ -77,7 +96,10 @@ Up and running. Ask who is there:
   Configuration and logs are in .quickstart/.
 `)
 if (smoke) {
-  const right = answer.includes(`from="alice@${DOMAIN}"`) && answer.includes('<show>away</show>')
+  const right =
+    answer.includes(`from="alice@${DOMAIN}"`) &&
+    answer.includes('<show>away</show>') &&
+    ['alice', 'bob'].every((user) => snapshot[0].includes(`"jid":"${user}@${DOMAIN}"`))
   if (!right) console.error('That is not what it should answer.')
   await end(right ? 0 : 1)
 }
@@ -194,6 +216,19 @@ async function until(what, attempt) {
 async function curl(address) {
   const { status, stdout } = spawnSync('curl', ['-sS', address], { encoding: 'utf8' })
   return status === 0 ? stdout : (await fetch(address)).text()
+}
+
+/** Of a stream that has no end: what it says until it is `ready`. */
+async function firstLines(stream) {
+  const hearing = new AbortController()
+  const { body } = await fetch(stream, { headers: { Authorization: `Bearer ${app.key}` }, signal: hearing.signal })
+  let text = ''
+  for await (const part of body.pipeThrough(new TextDecoderStream())) {
+    text += part
+    if (text.includes('"ready"') && text.endsWith('\n')) break
+  }
+  hearing.abort()
+  return text.trim().split('\n')
 }
 
 /** The wanted ports, or others where they are taken; 0: any. */
