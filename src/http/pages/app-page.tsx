@@ -55,6 +55,7 @@ export function AppPage(props: AppPageProps) {
         </ol>
       </section>
       <Details {...props} />
+      <Stream {...props} />
       <WebhookSection {...props} />
       <Members {...props} />
       <section id="delete">
@@ -104,6 +105,29 @@ function Details({ csrf, app, values, errors, notice }: AppPageProps) {
         />
         <button type="submit">Save</button>
       </Form>
+    </section>
+  )
+}
+
+/** Without it nobody who has left the page of the key would know where to listen. */
+function Stream({ app, publicUrl }: AppPageProps) {
+  const url = `${publicUrl}/${app.appid}`
+  return (
+    <section id="stream">
+      <h2>Stream</h2>
+      <p>
+        Your server listens here, with the key as <code>Authorization: Bearer</code>, and hears at once how everybody is
+        who lets the app see them, then each change: lines of JSON, or Server-Sent Events by <code>Accept</code>.
+      </p>
+      <p>
+        <code id="stream-url">{`${url}/presence.json`}</code>{' '}
+        <CopyButton of="stream-url" what="the URL of the stream" />
+      </p>
+      <p>The same as a WebSocket:</p>
+      <p>
+        <code id="socket-url">{url.replace(/^http/, 'ws')}</code>{' '}
+        <CopyButton of="socket-url" what="the URL of the WebSocket" />
+      </p>
     </section>
   )
 }

@@ -47,7 +47,7 @@ export function KeyPage({ app, secret, publicUrl, rotated }: KeyPageProps) {
 }
 
 function listening(appid: string, publicUrl: string): string {
-  return `# the key is in the variable PRESENCE_KEY
+  return `export PRESENCE_KEY=$(cat presence.key) # where you have put it
 curl -N -H "Authorization: Bearer $PRESENCE_KEY" ${publicUrl}/${appid}/presence.json`
 }
 
