@@ -32,7 +32,11 @@ export interface DeliverySideParts {
   readonly fraction: () => number
   readonly tellOff: WebhooksParts['tellOff']
   readonly failed: (error: unknown) => void
-  readonly counter: StreamsParts['counter'] & { refused(why: Refusal): void }
+  readonly counter: StreamsParts['counter'] & {
+    refused(why: Refusal): void
+    /** A webhook. `2xx` and so on; `none`: nothing was answered. */
+    called(answer: string): void
+  }
 }
 
 // Each is a connection; what HttpServer has beyond them is left to those who ask for a status.
@@ -90,7 +94,7 @@ export class DeliverySide {
       feeds: this.feeds,
       log: storage.changes,
       epoch,
-      post: new OutboundPosts(config.outbound.allowPrivate, clock),
+      post: counted(new OutboundPosts(config.outbound.allowPrivate, clock), counter),
       timeoutMs: config.limits.webhookTimeout,
       lastChange: (user) => lastChange(board.user(user), head),
       clock,
@@ -120,6 +124,17 @@ export class DeliverySide {
     await this.webhooks.stop()
     this.feeds.stop()
     this.#tail.stop()
+  }
+}
+
+function counted(posts: OutboundPosts, counter: DeliverySideParts['counter']): WebhooksParts['post'] {
+  return {
+    async post(...asked) {
+      const outcome = await posts.post(...asked)
+      counter.called('error' in outcome ? 'none' : `${Math.trunc(outcome.status / 100)}xx`)
+      return outcome
+    },
+    close: () => posts.close(),
   }
 }
 

@@ -302,6 +302,7 @@ export class Gateway {
         },
         ended: (_, parting) => metrics.streamsEnded.add(parting),
         sent: (transport, updates) => metrics.updatesSent.add(transport, updates),
+        called: (answer) => metrics.webhookCalls.add(answer),
       },
     })
     this.#opened.push(() => delivery.stop())

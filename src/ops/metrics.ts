@@ -54,6 +54,11 @@ export class Metrics {
     'Updates written to streams after their snapshots',
     'transport',
   )
+  readonly webhookCalls = this.#tally(
+    'webhook_calls_total',
+    'Calls of webhooks, tests included, by what was answered: 2xx and so on; none: nothing',
+    'answer',
+  )
 
   constructor(sources: MetricSources) {
     const { board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes, streams } = sources

@@ -130,4 +130,11 @@ describe('Webhooks by API', function () {
     await until(async () => (await state()).failingSince === null)
     assert.deepEqual(await state(), { on: true, failingSince: null, off: null })
   })
+
+  it('are counted for the admin by what was answered', async () => {
+    const text = await (await fetch(`${gateway.opsUrl}/metrics`)).text()
+    for (const answer of ['2xx', '4xx', 'none']) {
+      assert.match(text, new RegExp(`^presence_gateway_webhook_calls_total\\{answer="${answer}"\\} [1-9]`, 'm'))
+    }
+  })
 })

@@ -83,7 +83,12 @@ export class StreamServer {
       random: randomBytes,
       fraction: () => 0.5,
       failed,
-      counter: { refused: (why) => this.refused.push(why), ended: (_, why) => this.ended.push(why), sent: () => {} },
+      counter: {
+        refused: (why) => this.refused.push(why),
+        ended: (_, why) => this.ended.push(why),
+        sent: () => {},
+        called: () => {},
+      },
     })
     this.#delivery = delivery
     const address = clientAddress([WHOEVER])
