@@ -9,7 +9,12 @@ export const REFUSALS = {
   origin: { status: 403, errno: 121, error: 'a page needs a ticket: a key never belongs in one', ending: 'bad-key' },
   'too-many': { status: 429, errno: 140, error: 'too many streams are open from this address', ending: 'failed' },
   full: { status: 429, errno: 140, error: 'too many streams are open here', ending: 'failed' },
-  'bad-key': { status: 401, errno: 111, error: 'there is no such app, or this is not its key', ending: 'bad-key' },
+  'bad-key': {
+    status: 401,
+    errno: 111,
+    error: 'there is no such app, or this is not its key, sent as Authorization: Bearer',
+    ending: 'bad-key',
+  },
   'bad-ticket': { status: 401, errno: 112, error: 'this ticket is not valid, or not any more', ending: 'bad-key' },
   stopped: { status: 403, errno: 122, error: 'this app is not active', ending: 'stopped' },
 } as const satisfies Record<

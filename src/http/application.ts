@@ -109,7 +109,7 @@ const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATU
 
 const INDEX = `This is presence-gateway: it puts the presence of XMPP users on the web.
 
-GET  /xmpp/status/<jid>   who is there: XML, or .json or .txt (by suffix or Accept)
-POST /xmpp/status         {"jids":["alice@example.org", ...]}
-GET  /<appid>/presence.json  what changes, as it happens, for an app with its key
+GET  /xmpp/status/<jid>      who is there: XML, or .json or .txt (by suffix or Accept)
+POST /xmpp/status            {"jids":["alice@example.org", ...]}
+GET  /<appid>/presence.json  what changes, as it happens, for an app with its key; /myapps registers apps
 `

@@ -236,7 +236,7 @@ describe('The presence stream over HTTP', () => {
   })
 
   const KO = (errno: number, error: string) => JSON.stringify({ result: 'KO', errno, error })
-  const NO_KEY = KO(111, 'there is no such app, or this is not its key')
+  const NO_KEY = KO(111, 'there is no such app, or this is not its key, sent as Authorization: Bearer')
   const PAGE = KO(121, 'a page needs a ticket: a key never belongs in one')
   const GET = `GET ${PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n`
   const REFUSED: readonly [string, string, number, string][] = [

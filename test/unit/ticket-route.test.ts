@@ -6,7 +6,11 @@ import { temporaryDirectory } from './temporary-directory.js'
 
 const aUid = () => `UID${randomBytes(16).toString('base64url')}`
 const SOME = [aUid()]
-const NO_KEY = { result: 'KO', errno: 111, error: 'there is no such app, or this is not its key' }
+const NO_KEY = {
+  result: 'KO',
+  errno: 111,
+  error: 'there is no such app, or this is not its key, sent as Authorization: Bearer',
+}
 
 describe('POST /<appid>/tickets', () => {
   const directory = temporaryDirectory()

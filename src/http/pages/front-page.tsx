@@ -28,7 +28,7 @@ export function FrontPage({ signedIn }: { signedIn: boolean }) {
         <h2>For your app</h2>
         <p>
           Register it at <a href="/myapps">my apps</a>, prove that its domain is yours, and ask users to let it see
-          them.
+          them. Its server hears of each change as it happens, by stream or webhook.
         </p>
       </section>
       <section>
