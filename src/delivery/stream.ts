@@ -44,6 +44,8 @@ export interface StreamParts {
 
 // Who takes nothing at all of it for so long is cut off.
 const STALLED_MS = 30_000
+// Less than a millisecond's worth.
+const USERS_A_TURN = 800
 
 /**
  * What one reader is told: everybody's presence, then what changes; or what she missed since a cursor, then what changes. What
@@ -157,7 +159,7 @@ export class Stream implements FeedListener {
     const { feed, wire, uids } = this.#parts
     let position = from === null ? await this.#snapshot() : from
     // Where nothing is missing, anything that comes now is told at once.
-    while (!feed.isAtEnd(position)) {
+    while (!this.#ended && !feed.isAtEnd(position)) {
       const step = await feed.after(position)
       if (this.#ended) return
       if (step === null) {
@@ -166,11 +168,7 @@ export class Stream implements FeedListener {
         continue
       }
       const mine = uids ? step.told.filter(({ update }) => uids.has(update.uid)) : step.told
-      for (const part of inChunks(mine)) {
-        this.#tell(wire.told(part), part.length)
-        await this.#flowing()
-        if (this.#ended) return
-      }
+      await this.#paced(mine, (part) => this.#tell(wire.told(part), part.length))
       position = step.position
     }
     if (this.#ended) return
@@ -183,13 +181,26 @@ export class Stream implements FeedListener {
   async #snapshot(): Promise<Position> {
     const { feed, wire, uids } = this.#parts
     const { updates, position } = await feed.snapshot(uids)
+    if (this.#ended) return position
     // An empty one is said, too.
-    for (const part of updates.length === 0 ? [updates] : inChunks(updates)) {
-      this.#push(wire.snapshot(part))
-      await this.#flowing()
-      if (this.#ended) break
-    }
+    if (updates.length === 0) this.#push(wire.snapshot(updates))
+    await this.#paced(updates, (part) => this.#push(wire.snapshot(part)))
     return position
+  }
+
+  /** As fast as the reader takes it; there may be 100,000, and others have their turns in between. */
+  async #paced<T>(items: readonly T[], write: (part: readonly T[]) => void): Promise<void> {
+    let inTurn = 0
+    for (const part of inChunks(items)) {
+      if (inTurn >= USERS_A_TURN) {
+        inTurn = 0
+        await new Promise<void>((resolve) => this.#parts.clock.after(0, resolve))
+      }
+      if (this.#ended) return
+      write(part)
+      inTurn += part.length
+      await this.#flowing()
+    }
   }
 
   #tell(chunk: Bytes, updates: number): void {

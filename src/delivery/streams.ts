@@ -62,7 +62,7 @@ export class Streams {
 
   /**
    * Who asks for it was admitted. `opened`: before anything is written; whoever's reader has left by then closes it there.
-   * Rejects, with nothing open, where storage fails.
+   * Rejects, with nothing open, where the app's grants cannot be read.
    */
   async open(request: StreamRequest, opened: (stream: Stream) => void): Promise<void> {
     const { appid, sink, wire, uids, since } = request
@@ -91,7 +91,8 @@ export class Streams {
     if (stream.ended) return
     add(this.#ofApp, appid, stream)
     // Whoever stops the app from now on ends it; who did before is seen here.
-    if (await this.#isStopped(appid, stream)) return stream.end('stopped')
+    const isActive = await this.#isActive(appid)
+    if (!isActive) return stream.end(isActive === null ? 'failed' : 'stopped')
     if (stream.ended) return
     if (uids === null) this.#replaceOldest(appid, stream)
     await stream.run(since)
@@ -124,12 +125,13 @@ export class Streams {
     }
   }
 
-  async #isStopped(appid: AppId, stream: Stream): Promise<boolean> {
+  /** null: that cannot be read. */
+  async #isActive(appid: AppId): Promise<boolean | null> {
     try {
-      return !(await this.#parts.isActive(appid))
+      return await this.#parts.isActive(appid)
     } catch (error) {
-      stream.closed('failed')
-      throw error
+      this.#parts.failed(error)
+      return null
     }
   }
 

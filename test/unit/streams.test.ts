@@ -23,8 +23,8 @@ class Reader implements Sink {
   stream: Stream | null = null
 
   write(chunk: Bytes): boolean {
-    assert.equal(this.ending, null)
     this.frames.push(...framesIn(Buffer.from(chunk, 'latin1')))
+    assert.equal(this.ending, null)
     return this.takesMore
   }
 
@@ -42,28 +42,32 @@ describe('Streams', () => {
   let clock: FakeClock
   let feed: Feed
   let seen: number
-  let isActive: boolean
+  let activity: Promise<boolean>
+  let caughtUp: Promise<void>
   let isClosed: boolean
   let partings: Parting[]
   let sent: number
   let streams: Streams
   let fractions: number[]
+  let failures: unknown[]
 
   beforeEach(() => {
     clock = new FakeClock()
     seen = 1
-    isActive = true
+    activity = Promise.resolve(true)
+    caughtUp = Promise.resolve()
     isClosed = false
     partings = []
     sent = 0
     fractions = []
+    failures = []
     feed = new Feed(APP, new Cursors(Buffer.alloc(32), '0'.repeat(16)).of(APP), {
       tail: {
         get seen() {
           return seen
         },
         after: async () => null,
-        caughtUp: async () => {},
+        caughtUp: () => caughtUp,
       },
       logged: () => ({ show: 'away', text: null, since: null }),
       address: (user) => user,
@@ -82,9 +86,9 @@ describe('Streams', () => {
       },
       clock,
       limits: LIMITS,
-      isActive: async () => isActive,
+      isActive: () => activity,
       fraction: () => fractions.shift() ?? 0,
-      failed: assert.ifError,
+      failed: (error) => failures.push(error),
       counter: {
         ended: (_, parting) => partings.push(parting),
         sent: (_, updates) => {
@@ -97,6 +101,7 @@ describe('Streams', () => {
     const stopped = streams.stop()
     await clock.passing(1000)
     await stopped
+    assert.deepEqual(failures, [])
     assert.equal(clock.timers, 0)
     assert.deepEqual(streams.counts, { websocket: 0, ndjson: 0, sse: 0 })
   })
@@ -139,6 +144,23 @@ describe('Streams', () => {
     reader.drained(true)
     assert.deepEqual(Object.keys(reader.frames[5]), ['ready', 'cursor'])
     assert.equal(sent, 0)
+  })
+
+  it('let others have their turn in a long snapshot', async () => {
+    const reader = open()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(reader.frames.length, 4)
+    await clock.passing(0)
+    assert(reader.frames.at(-1).ready)
+  })
+
+  it('write nothing to who has gone while a snapshot was taken', async () => {
+    caughtUp = new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    const reader = open()
+    await new Promise((resolve) => setImmediate(resolve))
+    streams.end(APP, 'stopped')
+    await clock.passing(0)
+    assert.deepEqual([reader.ending, reader.frames], ['stopped', []])
   })
 
   it('cut off who takes nothing of a snapshot for 30 s', async () => {
@@ -205,10 +227,19 @@ describe('Streams', () => {
     const [reader, other] = [await ready(), await ready()]
     streams.end(APP, 'stopped')
     assert.deepEqual([reader.ending, other.ending], ['stopped', 'stopped'])
-    isActive = false
+    activity = Promise.resolve(false)
     const late = open()
     await clock.passing(0)
     assert.deepEqual([late.ending, late.frames], ['stopped', []])
+    assert(isClosed)
+  })
+
+  it('end, and say so, where nobody can tell whether their app is active', async () => {
+    const lost = new Error('disk I/O error')
+    activity = Promise.reject(lost)
+    const reader = open()
+    await clock.passing(0)
+    assert.deepEqual([reader.ending, reader.frames, failures.splice(0)], ['failed', [], [lost]])
     assert(isClosed)
   })
 
