@@ -22,6 +22,12 @@ export interface FeedParts {
   readonly freshness: (user: BareJid) => Freshness | null
 }
 
+/** Of whom, and how the log had her. */
+export interface Seen {
+  readonly grant: Grant
+  readonly presence: Presence
+}
+
 /** The log as one app may see it, by its grants. */
 export class Feed {
   readonly appid: AppId
@@ -72,14 +78,32 @@ export class Feed {
 
   /**
    * Everybody it may see, or those of some uids, at one point of the log: that where it stands as this resolves, before anybody
-   * else goes on.
+   * else goes on. All of them are looked at in one go, and nothing more is done with them: there may be 100,000.
    */
   async snapshot(
     uids: ReadonlySet<string> | null = null,
-  ): Promise<{ readonly updates: readonly Update[]; readonly position: Position }> {
+  ): Promise<{ readonly seen: readonly Seen[]; readonly position: Position }> {
     await this.#parts.tail.caughtUp()
     const grants = uids ? [...uids].flatMap((uid) => this.#byUid.get(uid) ?? []) : [...this.#byUid.values()]
-    return { updates: grants.map((grant) => this.#present(grant)), position: this.position }
+    return {
+      seen: grants.map((grant) => ({ grant, presence: this.#parts.logged(grant.user) })),
+      position: this.position,
+    }
+  }
+
+  /** What it may be told of those now. Of whoever has changed her grant since they were seen, the log tells. */
+  updates(seen: readonly Seen[]): readonly Update[] {
+    return seen
+      .filter(({ grant }) => this.#grants.get(grant.user) === grant)
+      .map(({ grant, presence }) => updateOf(grant, presence, this.#parts.address))
+  }
+
+  /** Those of what was read from the log that it may still be told: she may have changed her grant, or taken it back. */
+  stillTold(told: readonly Told[]): readonly Told[] {
+    return told.filter(({ update, position }) => {
+      const grant = this.#byUid.get(update.uid)
+      return update.revoked || (grant !== undefined && grant.changedIn <= batchOf(position))
+    })
   }
 
   /**

@@ -168,7 +168,10 @@ export class Stream implements FeedListener {
         continue
       }
       const mine = uids ? step.told.filter(({ update }) => uids.has(update.uid)) : step.told
-      await this.#paced(mine, (part) => this.#tell(wire.told(part), part.length))
+      await this.#paced(mine, (part) => {
+        const still = feed.stillTold(part)
+        if (still.length > 0) this.#tell(wire.told(still), still.length)
+      })
       position = step.position
     }
     if (this.#ended) return
@@ -180,11 +183,11 @@ export class Stream implements FeedListener {
 
   async #snapshot(): Promise<Position> {
     const { feed, wire, uids } = this.#parts
-    const { updates, position } = await feed.snapshot(uids)
+    const { seen, position } = await feed.snapshot(uids)
     if (this.#ended) return position
     // An empty one is said, too.
-    if (updates.length === 0) this.#push(wire.snapshot(updates))
-    await this.#paced(updates, (part) => this.#push(wire.snapshot(part)))
+    if (seen.length === 0) this.#push(wire.snapshot([]))
+    await this.#paced(seen, (part) => this.#push(wire.snapshot(feed.updates(part))))
     return position
   }
 

@@ -131,7 +131,8 @@ describe('Feeds', () => {
     await clock.passing(5)
     const feed = await feeds.open(APP)
     board.put(ALICE, 'a', presence({ show: 'dnd' }))
-    const { updates, position } = await feed.snapshot()
+    const { seen, position } = await feed.snapshot()
+    const updates = feed.updates(seen)
     assert.deepEqual(
       updates.map(({ status }) => status),
       ['away'],
@@ -170,7 +171,7 @@ describe('Feeds', () => {
     for (const from of [start, before]) {
       assert.deepEqual(texts(await since(feed, from)), ['["alice","offline",{"revoked":true}]'])
     }
-    assert.deepEqual((await feed.snapshot()).updates, [])
+    assert.deepEqual((await feed.snapshot()).seen, [])
   })
 
   it('keeps apps apart', async () => {

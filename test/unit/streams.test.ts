@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { AppId } from '../../src/apps/app.js'
+import type { LogBatch } from '../../src/delivery/change-log.js'
 import { Cursors } from '../../src/delivery/cursors.js'
 import { Feed } from '../../src/delivery/feed.js'
 import { positionOf } from '../../src/delivery/position.js'
@@ -44,6 +45,7 @@ describe('Streams', () => {
   let seen: number
   let activity: Promise<boolean>
   let caughtUp: Promise<void>
+  let missed: LogBatch | null
   let isClosed: boolean
   let partings: Parting[]
   let sent: number
@@ -56,6 +58,7 @@ describe('Streams', () => {
     seen = 1
     activity = Promise.resolve(true)
     caughtUp = Promise.resolve()
+    missed = null
     isClosed = false
     partings = []
     sent = 0
@@ -66,7 +69,7 @@ describe('Streams', () => {
         get seen() {
           return seen
         },
-        after: async () => null,
+        after: async () => missed && [missed],
         caughtUp: () => caughtUp,
       },
       logged: () => ({ show: 'away', text: null, since: null }),
@@ -131,6 +134,19 @@ describe('Streams', () => {
     feed.tell(told)
   }
 
+  /** While nobody listens. */
+  function changed(users: number): LogBatch {
+    seen++
+    const was = { show: 'away', text: null, shownSince: 1, idleSince: null, resource: null, priority: 0 } as const
+    const presences = Array.from({ length: users }, (_, i) => ({
+      ...was,
+      user: jid(`u${i}@h`),
+      show: 'online' as const,
+      was: was.show,
+    }))
+    return { number: seen, at: 1, presences, grants: [] }
+  }
+
   it('write a snapshot as fast as it is read, and no more of it', async () => {
     const reader = new Reader()
     reader.takesMore = false
@@ -161,6 +177,39 @@ describe('Streams', () => {
     streams.end(APP, 'stopped')
     await clock.passing(0)
     assert.deepEqual([reader.ending, reader.frames], ['stopped', []])
+  })
+
+  it('tell in the rest of a snapshot nothing of who has taken back her grant meanwhile', async () => {
+    const reader = new Reader()
+    reader.takesMore = false
+    open(null, reader)
+    await clock.passing(0)
+    feed.take(jid('u1@h'))
+    feed.take(jid('u998@h'))
+    reader.drained(true)
+    await clock.passing(0)
+    const told = reader.frames.filter(Array.isArray).flat()
+    const uids = told.map(({ uid }) => uid)
+    assert.deepEqual([uids.length, uids.includes('UID1'), uids.includes('UID998')], [USERS - 1, true, false])
+  })
+
+  it('tell in the rest of what was missed nothing of who has taken back her grant meanwhile, or changed it', async () => {
+    const since = feed.cursors.write(feed.position)
+    missed = changed(400)
+    const reader = new Reader()
+    reader.takesMore = false
+    open(null, reader, since)
+    await clock.passing(0)
+    const grant = feed.grantOf(jid('u399@h'))
+    assert(grant)
+    feed.put({ ...grant, scope: ['status', 'details'], changedIn: seen + 1 })
+    feed.take(jid('u398@h'))
+    reader.drained(true)
+    await clock.passing(0)
+    assert.deepEqual(
+      reader.frames.map((said) => said.length ?? Object.keys(said)),
+      [200, 198, ['ready', 'cursor']],
+    )
   })
 
   it('cut off who takes nothing of a snapshot for 30 s', async () => {
