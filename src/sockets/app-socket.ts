@@ -53,6 +53,8 @@ export class AppSocket implements Sink {
   #keyDue: number | null
   #pingDue: number
   #pongDue: number | null = null
+  /** What the newest ping said, until it is answered. */
+  #ping: Buffer | null = null
   #framesNow = 0
   #bytesBefore = 0
   #parting: Parting = 'left'
@@ -66,7 +68,11 @@ export class AppSocket implements Sink {
     this.#keyDue = now + KEY_MS
     this.#pingDue = now + PING_EVERY_MS
     ws.on('message', (data, isBinary) => this.#heard(isBinary ? null : String(data)))
-    ws.on('ping', () => this.#count())
+    ws.on('ping', (data) => {
+      this.#count()
+      this.#ping = data
+      this.#pong()
+    })
     ws.on('pong', () => {
       this.#pongDue = null
       this.#count()
@@ -74,7 +80,10 @@ export class AppSocket implements Sink {
     // It closes itself then, with the code that says what was wrong.
     ws.on('error', () => this.#gone('unruly'))
     ws.on('close', () => this.#gone(this.#parting))
-    socket.on('drain', () => this.#stream?.drained())
+    socket.on('drain', () => {
+      this.#pong()
+      this.#stream?.drained()
+    })
     const { ticket, key, since } = request
     if (ticket !== null) this.#admit({ ticket }, since)
     else if (key !== null) this.#admit({ key }, since)
@@ -97,6 +106,7 @@ export class AppSocket implements Sink {
     this.#framesNow = 0
     // What closes has a timer of its own.
     if (this.#ws.readyState !== WebSocket.OPEN) return
+    this.#pong()
     if (isFlooding) this.#tooMany()
     else if (this.#keyDue !== null && now >= this.#keyDue) this.#close(NO_KEY)
     else if (this.#pongDue !== null) {
@@ -143,6 +153,13 @@ export class AppSocket implements Sink {
     })
   }
 
+  /** Who pings and does not read would have us keep the answers: RFC 6455 §5.5.3 lets us answer the newest alone. */
+  #pong(): void {
+    if (this.#ping === null || this.#socket.writableLength > 0) return
+    this.#ws.pong(this.#ping)
+    this.#ping = null
+  }
+
   #count(): void {
     if (++this.#framesNow > FRAMES_A_SECOND) this.#tooMany()
   }
@@ -166,7 +183,8 @@ export class AppSocket implements Sink {
 function readFirst(text: string): { readonly key: string; readonly since: string | null } | null {
   try {
     const { key, since } = JSON.parse(text)
-    return typeof key === 'string' ? { key, since: since == null ? null : String(since) } : null
+    // Nothing is no cursor.
+    return typeof key === 'string' ? { key, since: since == null ? null : String(since) || null } : null
   } catch {
     return null
   }

@@ -38,6 +38,8 @@ export class SocketServer {
     const options = {
       noServer: true,
       clientTracking: false,
+      // AppSocket does.
+      autoPong: false,
       // It takes memory of each socket, and time of each frame; what is sent is short.
       perMessageDeflate: false,
       maxPayload: parts.mostInFrame,

@@ -84,9 +84,12 @@ describe('WebSockets of apps', function () {
     }
   })
 
-  it('begin anew with a cursor that says nothing', async () => {
+  it('begin anew with a cursor that says nothing; nothing is no cursor', async () => {
     const { appid, key } = streaming.app
     const foreign = other.frames.find(({ ready }) => ready).cursor
+    const empty = await open(appid, { query: '?since=' }).opened()
+    empty.ws.send(JSON.stringify({ key, since: '' }))
+    assert.equal((await empty.ready()).frames[0].length, 2)
     for (const since of ['x', 'A'.repeat(22), foreign]) {
       const socket = await open(appid, { key, query: `?since=${since}` }).ready()
       assert.deepEqual(socket.frames[0], { reset: true })

@@ -140,6 +140,30 @@ describe('SocketServer', () => {
     })
   }
 
+  it('answers pings; to who does not read the newest alone, when she reads again', async () => {
+    const { client, sink } = await connected()
+    const pongs: string[] = []
+    client.ws.on('pong', (data) => pongs.push(String(data)))
+    client.ws.ping('first')
+    await until(() => pongs.length === 1)
+    client.ws.pause()
+    const half = Buffer.concat([Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 0x80, 0, 0]), Buffer.alloc(0x800000, 0x20)])
+    half[10] = 0x31
+    assert.equal(sink.write(half), false)
+    const [connection] = connections
+    assert(connection)
+    const before = connection.bytesRead
+    for (let i = 10; i < 30; i++) client.ws.ping(`${i}`.padEnd(100))
+    await until(() => connection.bytesRead === before + 20 * 106)
+    assert(connection.writableLength <= half.length)
+    client.ws.resume()
+    await until(() => client.frames.length === 1 && pongs.length === 2)
+    assert.deepEqual(
+      pongs.map((each) => each.trim()),
+      ['first', '29'],
+    )
+  })
+
   it('says of who leaves that she has left, and of who breaks the rules that he did', async () => {
     const { client } = await connected()
     client.ws.close()
