@@ -28,6 +28,8 @@ interface Opened {
   changed: Set<BareJid> | null
 }
 
+const byUid = (a: Grant, b: Grant) => (a.uid < b.uid ? -1 : 1)
+
 /** The feeds of the apps that anybody reads, each with its grants in memory; of the others nothing is kept. */
 export class Feeds {
   readonly #parts: FeedsParts
@@ -107,9 +109,8 @@ export class Feeds {
   async #read(feed: Feed, changed: ReadonlySet<BareJid>): Promise<void> {
     for (let after: BareJid | '' = ''; ; ) {
       const page: readonly Grant[] = await this.#parts.grants.ofApp(feed.appid, after, PAGE)
-      // Whoever opened it may have gone.
-      if (this.#opened.get(feed.appid)?.feed !== feed) return
-      for (const grant of page) if (!changed.has(grant.user)) this.#put(feed, grant)
+      // Not in the order of the users, which would be the same for every app: two could lay their snapshots side by side.
+      for (const grant of page.toSorted(byUid)) if (!changed.has(grant.user)) this.#put(feed, grant)
       const last = page.at(-1)
       if (!last || page.length < PAGE) return
       after = last.user

@@ -85,7 +85,15 @@ export class LogTail {
     const first = this.#recent[0]
     if (number === this.#seen) return []
     if (!first || number + 1 < first.number) return this.#readAfter(number)
-    return this.#recent.slice(number + 1 - first.number)
+    return this.#recentAfter(number + 1 - first.number)
+  }
+
+  #recentAfter(index: number): readonly LogBatch[] {
+    let end = index
+    for (let count = 0; count <= READ_AT_ONCE && end < this.#recent.length; end++) {
+      count += this.#recent[end]?.presences.length ?? 0
+    }
+    return this.#recent.slice(index, end)
   }
 
   async #readAfter(number: number): Promise<readonly LogBatch[] | null> {

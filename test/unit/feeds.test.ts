@@ -102,6 +102,32 @@ describe('Feeds', () => {
     return all
   }
 
+  it('show each app its users in an order of its own', async () => {
+    const uids = ['UIDb', 'UIDc', 'UIDa']
+    for (const [i, uid] of uids.entries()) await grant(jid(`u${i}@h`), { uid })
+    const feed = await feeds.open(APP)
+    const { seen } = await feed.snapshot()
+    assert.deepEqual(
+      seen.map((each) => each.grant.uid),
+      ['UIDa', 'UIDb', 'UIDc'],
+    )
+    feeds.close(feed)
+  })
+
+  it('are read on a few thousand presences at a time, also where the log is at hand', async () => {
+    const feed = await feeds.open(APP)
+    const { position } = feed
+    for (const show of ['away', 'dnd', 'xa'] as const) {
+      for (let i = 0; i < 1500; i++) board.put(jid(`u${i}@h`), 'r', presence({ show }))
+      await clock.passing(10)
+    }
+    const step = await feed.after(position)
+    assert(step && !feed.isAtEnd(step.position))
+    const next = await feed.after(step.position)
+    assert(next && feed.isAtEnd(next.position))
+    feeds.close(feed)
+  })
+
   it('tells an app of its users, by what they let it see, in the order of the log', async () => {
     await grant(ALICE)
     await grant(BOB, { scope: ['status', 'details', 'address'] })
