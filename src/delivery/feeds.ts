@@ -10,6 +10,8 @@ import type { LogTail } from './log-tail.js'
 
 const PAGE = 1000
 const CHECK_MS = 500
+// What is looked at again is still in the processor's cache then.
+const FEEDS_AT_ONCE = 256
 
 export interface FeedsParts extends FeedParts {
   readonly tail: LogTail
@@ -131,8 +133,11 @@ export class Feeds {
         if (feed.add(grant, batch.number, place, presence)) touched.push(feed)
       }
     }
-    this.#parts.cursors.name(touched)
-    for (const feed of touched) feed.flush()
+    for (let i = 0; i < touched.length; i += FEEDS_AT_ONCE) {
+      const feeds = touched.slice(i, i + FEEDS_AT_ONCE)
+      this.#parts.cursors.name(feeds)
+      for (const feed of feeds) feed.flush()
+    }
     for (const appid of new Set(batch.grants.map((entry) => entry.appid))) {
       const feed = this.#opened.get(appid)?.feed
       feed?.tell(feed.toldIn(batch))

@@ -36,8 +36,6 @@ export interface StreamParts {
   /** Whom alone it tells of; null: everybody that the app may see. */
   readonly uids: ReadonlySet<string> | null
   readonly failed: (error: unknown) => void
-  /** So many updates were written, those of snapshots not among them. */
-  readonly sent: (updates: number) => void
   /** Called once, when it ends in whatever way. */
   readonly closed: (parting: Parting) => void
 }
@@ -53,6 +51,10 @@ const USERS_A_TURN = 800
  */
 export class Stream implements FeedListener {
   readonly #parts: StreamParts
+  // Of ten thousand streams each that is told something is looked up anew in memory: what it needs for that is its own.
+  readonly #feed: Feed
+  readonly #wire: Wire
+  readonly #sink: Sink
   #unlisten: (() => void) | null = null
   /** What the sink does not take yet; with the time at which each began to wait. */
   #queue: { readonly chunk: Bytes; readonly since: number }[] = []
@@ -63,20 +65,35 @@ export class Stream implements FeedListener {
   /** Whether it is told what happens now, and not what happened. */
   #isLive = false
   #ended = false
+  #sent = 0
   #freshness: 'live' | 'stale' = 'live'
 
   constructor(parts: StreamParts) {
     this.#parts = parts
+    this.#feed = parts.feed
+    this.#wire = parts.wire
+    this.#sink = parts.sink
   }
 
   get ended(): boolean {
     return this.#ended
   }
 
+  get wire(): Wire {
+    return this.#wire
+  }
+
+  /** So many updates were written since this was asked last, those of snapshots not among them. */
+  takeSent(): number {
+    const sent = this.#sent
+    this.#sent = 0
+    return sent
+  }
+
   /** `since`: as the reader says it; null: she knows nothing yet. */
   async run(since: string | null): Promise<void> {
     try {
-      const { feed } = this.#parts
+      const feed = this.#feed
       const said = since === null ? null : feed.cursors.read(since)
       // What the log has not come to yet was said of another one.
       const position = said !== null && said <= feed.position ? said : null
@@ -93,7 +110,7 @@ export class Stream implements FeedListener {
   end(ending: Ending): void {
     if (this.#ended) return
     this.closed(ending)
-    this.#parts.sink.end(ending)
+    this.#sink.end(ending)
   }
 
   /** Asks the reader to come back in so many ms. */
@@ -138,7 +155,7 @@ export class Stream implements FeedListener {
 
   told(told: readonly Told[]): void {
     if (this.#ended) return
-    this.#tell(this.#parts.feed.encoded(told, this.#parts.wire), told.length)
+    this.#tell(this.#feed.encoded(told, this.#wire), told.length)
   }
 
   freshness(freshness: 'live' | 'stale'): void {
@@ -208,12 +225,12 @@ export class Stream implements FeedListener {
 
   #tell(chunk: Bytes, updates: number): void {
     if (this.#ended) return
+    this.#sent += updates
     this.#push(chunk)
-    this.#parts.sent(updates)
   }
 
   #say(signal: Signal): void {
-    this.#push(this.#parts.wire.signal(signal))
+    this.#push(this.#wire.signal(signal))
   }
 
   #push(chunk: Bytes): void {
@@ -224,7 +241,7 @@ export class Stream implements FeedListener {
   }
 
   #write(chunk: Bytes): boolean {
-    const takesMore = this.#parts.sink.write(chunk)
+    const takesMore = this.#sink.write(chunk)
     if (!takesMore) this.#blockedSince = this.#parts.clock.steady()
     return takesMore
   }

@@ -76,8 +76,8 @@ export class Streams {
       limits,
       uids,
       failed,
-      sent: (updates) => counter.sent(wire.transport, updates),
       closed: (parting) => {
+        this.#count(stream)
         this.#counts[wire.transport]--
         take(this.#ofApp, appid, stream)
         take(this.#keyed, appid, stream)
@@ -135,9 +135,20 @@ export class Streams {
     }
   }
 
+  /** Now and then, and not with each update: it is told to many at once. */
+  #count(stream: Stream): void {
+    const updates = stream.takeSent()
+    if (updates > 0) this.#parts.counter.sent(stream.wire.transport, updates)
+  }
+
   #checkLater(): Timer {
     return this.#parts.clock.after(CHECK_MS, () => {
-      for (const streams of this.#ofApp.values()) for (const stream of streams) stream.check()
+      for (const streams of this.#ofApp.values()) {
+        for (const stream of streams) {
+          stream.check()
+          this.#count(stream)
+        }
+      }
       this.#timer = this.#checkLater()
     })
   }

@@ -236,6 +236,8 @@ describe('Streams', () => {
       reader.frames.slice(6).map(({ length }) => length),
       [200, 200, 100],
     )
+    // Counted each second.
+    await clock.passing(1000)
     assert.equal(sent, 500)
   })
 
