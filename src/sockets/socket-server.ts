@@ -18,7 +18,7 @@ export interface SocketServerParts {
 
 // One timer for all: ten thousand sockets are looked at in a few ms.
 const CHECK_MS = 1000
-// Who was sent a close frame and answers none is cut off.
+// Who was sent a close frame and answers none is cut off; so is who was refused and does not go.
 const PARTING_MS = 2000
 // A message may come in pieces; an empty one costs as much as another.
 const MOST_FRAGMENTS = 1024
@@ -65,7 +65,7 @@ export class SocketServer {
       origin: request.headers.origin,
       hasTicket: asked.ticket !== null,
     })
-    if ('refused' in entered) return refuse(socket, entered.refused)
+    if ('refused' in entered) return this.#refuse(socket, entered.refused)
     socket.once('close', entered.leave)
     // A request that is not as RFC 6455 §4.2.1 has it is answered with an error, and closed.
     this.#server.handleUpgrade(request, socket, rest, (ws) => {
@@ -80,6 +80,26 @@ export class SocketServer {
     this.#stopped = true
     this.#timer.cancel()
     for (const socket of this.#sockets) socket.terminate('shutdown')
+  }
+
+  /** Before it is a WebSocket: as HTTP has it. */
+  #refuse(socket: Socket, refusal: Refusal): void {
+    const { status, errno, error } = REFUSALS[refusal]
+    const body = JSON.stringify({ result: 'KO', errno, error })
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      ...(status === 429 ? [`Retry-After: ${FULL_RETRY_S}`] : []),
+      'Connection: close',
+    ]
+    // The server does not count it any more, and would wait for it for ever.
+    const cutOff = this.#parts.clock.after(PARTING_MS, () => socket.destroy())
+    socket
+      .on('error', ignore)
+      .once('close', () => cutOff.cancel())
+      .resume()
+      .end(`${head.join('\r\n')}\r\n\r\n${body}`)
   }
 
   #checkLater(): Timer {
@@ -102,24 +122,6 @@ function readRequest({ url = '', headers }: IncomingMessage): AppSocketRequest {
     // Nothing is no cursor.
     since: query.get('since') || null,
   }
-}
-
-/** Before it is a WebSocket: as HTTP has it. */
-function refuse(socket: Socket, refusal: Refusal): void {
-  const { status, errno, error } = REFUSALS[refusal]
-  const body = JSON.stringify({ result: 'KO', errno, error })
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(status === 429 ? [`Retry-After: ${FULL_RETRY_S}`] : []),
-    'Connection: close',
-  ]
-  // The server's timeout ends it where the client does not.
-  socket
-    .on('error', ignore)
-    .resume()
-    .end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function ignore(): void {}

@@ -7,6 +7,7 @@ import type { StreamRequest } from '../../src/delivery/streams.js'
 import { HttpServer } from '../../src/http/http-server.js'
 import { Turns } from '../../src/http/turns.js'
 import { SocketServer } from '../../src/sockets/socket-server.js'
+import { RawHttp } from '../support/raw-http.js'
 import { StreamSocket } from '../support/stream-socket.js'
 import { until } from '../support/until.js'
 import { anApp } from './an-app.js'
@@ -172,6 +173,19 @@ describe('SocketServer', () => {
     second.ws.send('x'.repeat(1001))
     assert.equal(await second.closed(), 1009)
     assert.deepEqual([...new Set(partings)], ['left', 'unruly'])
+  })
+
+  it('cuts off who was refused, and stays', async () => {
+    const page = await RawHttp.open(port)
+    page.socket.write(
+      `GET /${APP} HTTP/1.1\r\nHost: x\r\nOrigin: https://x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    )
+    await until(() => page.socket.readableEnded)
+    assert.equal(page.answers[0]?.status, 403)
+    assert.equal(connections[0]?.destroyed, false)
+    clock.pass(2000)
+    assert.equal(connections[0]?.destroyed, true)
+    page.socket.destroy()
   })
 
   it('cuts off who answers no close frame', async () => {
