@@ -1,7 +1,7 @@
 import type { AccountStore, GoneWithAccount } from '../apps/accounts.js'
 import type { AppId } from '../apps/app.js'
 import type { BareJid } from '../presence/jid.js'
-import { type Database, durably, emptyLog, StorageError, securely } from './database.js'
+import { type Database, durably, emptyLog, StorageError } from './database.js'
 import { unpackPresences } from './packed-presence.js'
 import { OF_APP } from './sqlite-app-store.js'
 import { logGrants } from './sqlite-change-log.js'
@@ -35,33 +35,31 @@ export class SqliteAccountStore implements AccountStore {
   async remove(user: BareJid, hash: string): Promise<GoneWithAccount> {
     const database = this.#database
     const { last, searched } = await this.#removeSuperseded(user)
-    const gone = securely(database, () =>
-      durably(database, () => {
-        const hersAlone = database
-          .prepare<[string, string], AppId>(
-            `SELECT appid FROM app_member WHERE user = ?
+    const gone = durably(database, () => {
+      const hersAlone = database
+        .prepare<[string, string], AppId>(
+          `SELECT appid FROM app_member WHERE user = ?
              AND appid NOT IN (SELECT appid FROM app_member WHERE user <> ?)`,
-          )
-          .pluck()
-          .all(user, user)
-        const apps = JSON.stringify(hersAlone)
-        const theirs = 'appid IN (SELECT value FROM json_each(?))'
-        const grants = database
-          .prepare<[string, string], GrantRow>(`SELECT * FROM app_grant WHERE user = ? OR ${theirs}`)
-          .all(user, apps)
-        for (const table of OF_APP) database.prepare(`DELETE FROM ${table} WHERE ${theirs}`).run(apps)
-        for (const table of HERS) database.prepare(`DELETE FROM ${table} WHERE user = ?`).run(user)
-        if (last > 0) this.#removeFrom(last, user)
-        // What came since.
-        for (const { number, isHers } of this.#batches(searched, user, -1)) if (isHers) this.#removeFrom(number, user)
-        this.#takeFromGrants(
-          user,
-          grants.filter((grant) => grant.user === user && !hersAlone.includes(grant.appid)),
         )
-        database.prepare('INSERT OR IGNORE INTO forgotten (hash) VALUES (?)').run(hash)
-        return { grants: grants.map(grantOf), apps: hersAlone }
-      }),
-    )
+        .pluck()
+        .all(user, user)
+      const apps = JSON.stringify(hersAlone)
+      const theirs = 'appid IN (SELECT value FROM json_each(?))'
+      const grants = database
+        .prepare<[string, string], GrantRow>(`SELECT * FROM app_grant WHERE user = ? OR ${theirs}`)
+        .all(user, apps)
+      for (const table of OF_APP) database.prepare(`DELETE FROM ${table} WHERE ${theirs}`).run(apps)
+      for (const table of HERS) database.prepare(`DELETE FROM ${table} WHERE user = ?`).run(user)
+      if (last > 0) this.#removeFrom(last, user)
+      // What came since.
+      for (const { number, isHers } of this.#batches(searched, user, -1)) if (isHers) this.#removeFrom(number, user)
+      this.#takeFromGrants(
+        user,
+        grants.filter((grant) => grant.user === user && !hersAlone.includes(grant.appid)),
+      )
+      database.prepare('INSERT OR IGNORE INTO forgotten (hash) VALUES (?)').run(hash)
+      return { grants: grants.map(grantOf), apps: hersAlone }
+    })
     try {
       emptyLog(database)
     } catch {
@@ -87,7 +85,7 @@ export class SqliteAccountStore implements AccountStore {
         searched = number
         if (!isHers) continue
         if (last > 0) {
-          securely(this.#database, () => this.#database.transaction(() => this.#removeFrom(last, user))())
+          this.#database.transaction(() => this.#removeFrom(last, user))()
           await this.#turn()
           if (++rewritten % REWRITTEN_A_CHECKPOINT === 0) {
             // Little by little: at the end it would keep everybody waiting.

@@ -3,16 +3,19 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ForgottenStore } from '../../src/accounts/forgotten.js'
 import type { AccountStore } from '../../src/apps/accounts.js'
+import type { AppId } from '../../src/apps/app.js'
 import { MOST_IN_BATCH } from '../../src/presence/presence-store.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 import { SqliteAccountStore } from '../../src/storage/sqlite-account-store.js'
 import { SqliteChangeLog } from '../../src/storage/sqlite-change-log.js'
 import { SqliteForgottenStore } from '../../src/storage/sqlite-forgotten-store.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
+import { SqliteWebhookStore } from '../../src/storage/sqlite-webhook-store.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
 import { jid } from '../unit/users.js'
 import { newestIn, sqliteHome, tablesOf, WritingProcess } from './contract.js'
 import { ownApp, saveEverythingOf, uidOf } from './everything-of.js'
+import { aFlight, aWebhookState } from './webhook-samples.js'
 
 /** Where something of a user can stand. */
 const EVERYWHERE = [
@@ -54,6 +57,9 @@ describe('AccountStore on SQLite', () => {
     const tables = tablesOf(directory())
     return Object.keys(tables).filter((table) => JSON.stringify(tables[table]).includes('20cooper@h'))
   }
+
+  const bytes = () =>
+    readdirSync(directory()).filter((name) => readFileSync(join(directory(), name)).includes('20cooper@h'))
 
   it('removes every trace of her but the hash, and nothing of others', async () => {
     await saveEverythingOf(opened.store.database, alice, [bob])
@@ -131,13 +137,34 @@ describe('AccountStore on SQLite', () => {
   })
 
   it('leaves nothing of her in the bytes of the files, though she is deleted while they are in use', async () => {
-    const bytes = () =>
-      readdirSync(directory()).filter((name) => readFileSync(join(directory(), name)).includes('20cooper@h'))
     await saveEverythingOf(opened.store.database, alice, [bob])
     assert.notDeepEqual(bytes(), [])
     opened.store.database.pragma('wal_checkpoint(TRUNCATE)')
     assert.deepEqual(bytes(), ['gateway.db'])
     await opened.store.accounts.remove(alice, 'hash')
+    assert.deepEqual(bytes(), [])
+  })
+
+  it('leaves nothing of her in the room that was given back before', async () => {
+    const { database, accounts } = opened.store
+    const presences = new SqlitePresenceStore(database)
+    const webhooks = new SqliteWebhookStore(database)
+    const appid = 'app_shared' as AppId
+    await saveEverythingOf(database, alice, [bob])
+    const said = { show: 'away', text: 'tea', shownSince: 1, idleSince: null, resource: 'r', priority: 0 } as const
+    const aLogged = { ...said, was: 'away' } as const
+    const others = Array.from({ length: 200 }, (_, n) => ({ ...aLogged, user: jid(`user${n}@h`) }))
+    const batch = [...others.slice(100), { ...aLogged, user: alice }, ...others.slice(0, 100)]
+    for (let n = 0; n < 20; n++) await presences.append(batch, 1)
+    const last = await presences.append([{ ...aLogged, user: alice }], 1)
+    await presences.fold(last, [], () => false)
+    await presences.prune(last, 0)
+    for (let n = 0; n < 20; n++) {
+      const body = `${'x'.repeat(10_000 - 400 * n)}${alice}`
+      await webhooks.save([{ appid, state: aWebhookState({ flight: aFlight({ body }) }) }])
+    }
+    await webhooks.save([{ appid, state: aWebhookState() }])
+    await accounts.remove(alice, 'hash')
     assert.deepEqual(bytes(), [])
   })
 
