@@ -164,16 +164,21 @@ export class Courier {
 
   async #try(flight: Flight): Promise<void> {
     const { lanes, calls, clock, fraction, timeoutMs } = this.#parts
+    // While it stands in line, or is being connected, a user may take her grant back.
+    let isWanted = true
+    const ask = () => {
+      isWanted = !this.#stopped && !this.#isVoid && this.#replay === null
+      return isWanted
+    }
     const leave = await lanes.enter(this.#isQuick)
     let outcome: CallOutcome
     try {
-      // While it stood in line, a user may have taken her grant back.
-      if (this.#stopped || this.#isVoid || this.#replay !== null) return
-      outcome = await calls.send(this.#appid, this.#url, flight, timeoutMs)
+      if (!ask()) return
+      outcome = await calls.send(this.#appid, this.#url, flight, timeoutMs, ask)
     } finally {
       leave()
     }
-    if (this.#stopped) return
+    if (this.#stopped || !isWanted) return
     const { id, updates } = flight
     const attempt = flight.attempts + 1
     const { status = null, error = null, retryAfter = null, at, ms } = { ...NO_ANSWER, ...outcome }

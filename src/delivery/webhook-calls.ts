@@ -37,6 +37,7 @@ export class WebhookCalls {
     url: string,
     { id, body }: { readonly id: string; readonly body: string },
     timeoutMs: number,
+    isWanted?: () => boolean,
   ): Promise<CallOutcome> {
     const { post, clock } = this.#parts
     const keys = await this.#keysOf(appid)
@@ -48,7 +49,7 @@ export class WebhookCalls {
       'webhook-signature': keys.map((key) => signature(key, `${id}.${timestamp}.${body}`)).join(' '),
     }
     const began = clock.steady()
-    const outcome = await post.post(new URL(url), headers, body, timeoutMs)
+    const outcome = await post.post(new URL(url), headers, body, timeoutMs, isWanted)
     return { ...outcome, at, ms: Math.round(clock.steady() - began) }
   }
 

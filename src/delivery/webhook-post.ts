@@ -6,6 +6,12 @@ export type PostOutcome = { readonly status: number; readonly retryAfter: string
  * of the answer's body nothing is wanted. How many go on at once is for the caller to bound.
  */
 export interface WebhookPost {
-  /** Never rejects. `timeoutMs`: for all of it. */
-  post(url: URL, headers: Readonly<Record<string, string>>, body: string, timeoutMs: number): Promise<PostOutcome>
+  /** Never rejects. `timeoutMs`: for all of it. `isWanted` is asked once there is a connection: if not, nothing is written to it. */
+  post(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+    timeoutMs: number,
+    isWanted?: () => boolean,
+  ): Promise<PostOutcome>
 }

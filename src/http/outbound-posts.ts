@@ -20,7 +20,7 @@ export class OutboundPosts implements WebhookPost {
   readonly #agent: Agent
   readonly #hosts: JudgedHosts
   readonly #clock: Clock
-  readonly #underWay = new Set<AbortController>()
+  readonly #underWay = new Set<Call>()
 
   constructor(allowPrivate: readonly string[], clock: Clock, resolve?: Resolve) {
     this.#hosts = new JudgedHosts(allowPrivate, resolve)
@@ -42,35 +42,35 @@ export class OutboundPosts implements WebhookPost {
     headers: Readonly<Record<string, string>>,
     body: string,
     timeoutMs: number,
+    isWanted = () => true,
   ): Promise<PostOutcome> {
-    const ending = new AbortController()
-    this.#underWay.add(ending)
-    const timer = this.#clock.after(timeoutMs, () =>
-      ending.abort(new GivenUp(`it took longer than ${timeoutMs / 1000} s`)),
-    )
+    const call = new Call(isWanted)
+    this.#underWay.add(call)
+    const timer = this.#clock.after(timeoutMs, () => call.giveUp(`it took longer than ${timeoutMs / 1000} s`))
     try {
       demandForTheWeb(url)
-      const answer = await this.#agent.request({
-        method: 'POST',
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
-        headers: { 'content-type': 'application/json', 'user-agent': 'presence-gateway', ...headers },
-        body,
-        signal: ending.signal,
-      })
-      await drain(answer, ending.signal)
-      return { status: answer.statusCode, retryAfter: [answer.headers['retry-after']].flat()[0] ?? null }
+      this.#agent.dispatch(
+        {
+          method: 'POST',
+          origin: url.origin,
+          path: `${url.pathname}${url.search}`,
+          headers: { 'content-type': 'application/json', 'user-agent': 'presence-gateway', ...headers },
+          body,
+        },
+        call,
+      )
+      return await call.outcome
     } catch (error) {
       return { error: error instanceof OutboundError ? error.message : explainCall(error) }
     } finally {
       timer.cancel()
-      this.#underWay.delete(ending)
+      this.#underWay.delete(call)
     }
   }
 
   /** Ends what is under way, and every connection. */
   async close(): Promise<void> {
-    for (const ending of this.#underWay) ending.abort(new GivenUp('it was given up'))
+    for (const call of this.#underWay) call.giveUp('it was given up')
     await this.#agent.destroy()
   }
 
@@ -82,9 +82,54 @@ export class OutboundPosts implements WebhookPost {
   }
 }
 
-async function drain({ body }: Dispatcher.ResponseData, signal: AbortSignal): Promise<void> {
-  // What it says ends with its connection, or too late: it has answered.
-  await body.dump({ limit: MAX_BYTES, signal }).catch(() => {
-    signal.throwIfAborted()
-  })
+/** One of them, as undici tells of it. */
+class Call implements Dispatcher.DispatchHandler {
+  readonly outcome: Promise<PostOutcome>
+  readonly #isWanted: () => boolean
+  #succeed: (answer: PostOutcome) => void = () => {}
+  #fail: (error: Error) => void = () => {}
+  #controller: Dispatcher.DispatchController | null = null
+  #givenUp: GivenUp | null = null
+  #answer: PostOutcome | null = null
+  #bytes = 0
+
+  constructor(isWanted: () => boolean) {
+    this.#isWanted = isWanted
+    this.outcome = new Promise((succeed, fail) => {
+      this.#succeed = succeed
+      this.#fail = fail
+    })
+  }
+
+  giveUp(why: string): void {
+    this.#givenUp = new GivenUp(why)
+    this.#fail(this.#givenUp)
+    this.#controller?.abort(this.#givenUp)
+  }
+
+  /** It has a connection, and nothing was written yet. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#givenUp) controller.abort(this.#givenUp)
+    else if (!this.#isWanted()) this.giveUp('it was given up')
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[]>): void {
+    if (status >= 200) this.#answer = { status, retryAfter: [headers['retry-after']].flat()[0] ?? null }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > MAX_BYTES) controller.abort(new GivenUp('it says too much'))
+  }
+
+  onResponseEnd(): void {
+    if (this.#answer) this.#succeed(this.#answer)
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    // What it says ends with its connection, or is too long: it has answered.
+    if (this.#answer) this.#succeed(this.#answer)
+    else this.#fail(error)
+  }
 }

@@ -36,6 +36,17 @@ const BEHAVIOURS: [string, (socket: Socket) => void, object][] = [
     writing('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx'),
     { status: 200, retryAfter: null },
   ],
+  ['hints', writing(`HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${NONE}`), { status: 204, retryAfter: null }],
+  [
+    'switches protocols',
+    writing('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+    { error: 'it closed the connection before its answer was whole' },
+  ],
+  [
+    'answers up to its end',
+    (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\nthanks'),
+    { status: 200, retryAfter: null },
+  ],
   ['never answers', () => {}, { error: TOO_LATE }],
   ['never ends its answer', writing('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx'), { error: TOO_LATE }],
   ['is no web server', writing('SSH-2.0-OpenSSH_9.2\r\n'), { error: 'it does not speak HTTP' }],
@@ -113,6 +124,19 @@ describe('A post to a stranger', () => {
       assert.deepEqual(await posted, expected)
     })
   }
+
+  it('writes nothing where it is not wanted any more once there is a connection', async () => {
+    let isWanted = true
+    const lookedUp: ((addresses: string[]) => void)[] = []
+    resolve = () => new Promise((done) => lookedUp.push(done))
+    const posted = posts.post(new URL(`http://app.example:${port}/`), {}, '{}', 15_000, () => isWanted)
+    await until(() => lookedUp.length === 1)
+    isWanted = false
+    lookedUp[0]?.(['127.0.0.1'])
+    assert.deepEqual(await posted, { error: 'it was given up' })
+    await until(() => connections === 1 && open.size === 0)
+    assert.equal(asked, '')
+  })
 
   it('goes by a connection that was kept', async () => {
     for (let n = 0; n < 20; n++) await post()
