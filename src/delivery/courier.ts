@@ -174,7 +174,10 @@ export class Courier {
     let outcome: CallOutcome
     try {
       if (!ask()) return
-      outcome = await calls.send(this.#appid, this.#url, flight, timeoutMs, ask)
+      const sent = calls.send(this.#appid, this.#url, flight, timeoutMs, ask)
+      // Whoever wants it says why it cannot be read.
+      await this.#reader.readOn(flight.leadsTo).catch(() => {})
+      outcome = await sent
     } finally {
       leave()
     }

@@ -99,7 +99,7 @@ export class LogTail {
   async #readAfter(number: number): Promise<readonly LogBatch[] | null> {
     const batches = await this.#parts.log.after(number, READ_AT_ONCE)
     const effort = batches?.reduce((sum, { presences }) => sum + presences.length, 10 * batches.length) ?? 0
-    if (effort > LITTLE) await new Promise<void>((resolve) => this.#parts.after(0, resolve))
+    if (effort > LITTLE) await new Promise<void>((resolve) => setImmediate(resolve))
     return batches
   }
 

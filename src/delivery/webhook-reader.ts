@@ -78,6 +78,11 @@ export class WebhookReader {
     this.#forgotten++
   }
 
+  /** While the one before is on its way: reads what comes after it, so that `next` need not wait for that. */
+  async readOn({ position, round }: Progress): Promise<void> {
+    if (round === null) await this.#read(position)
+  }
+
   /** To be called with what the one before led to, or after `forget`. */
   async next(progress: Progress): Promise<Message> {
     for (let from = progress; ; ) {
@@ -90,7 +95,9 @@ export class WebhookReader {
   }
 
   #told(told: readonly Told[]): void {
-    if (this.#isLive) this.#isLive = this.#add(told)
+    // What it has read may be more than was told by then.
+    const isNew = (told[0]?.position ?? 0) > this.#end
+    if (this.#isLive) this.#isLive = this.#add(isNew ? told : told.filter(({ position }) => position > this.#end))
     this.#parts.told()
   }
 
@@ -101,21 +108,28 @@ export class WebhookReader {
   }
 
   async #logged(position: Position): Promise<Message> {
-    if (this.#ahead.told.length === 0 && !this.#isLive) {
-      const forgotten = this.#forgotten
-      const step = await this.#feed.after(position)
-      if (forgotten !== this.#forgotten) return nothing({ position, round: null })
-      // What came after it is not to be had one by one any more.
-      if (step === null) return nothing({ position, round: { to: this.#feed.position, through: '' } })
-      const isAll = this.#add(step.told)
-      if (isAll) this.#end = step.position
-      this.#isLive = isAll && this.#feed.isAtEnd(step.position)
-    }
+    const found = await this.#read(position)
+    if (found === 'forgotten') return nothing({ position, round: null })
+    // What came after it is not to be had one by one any more.
+    if (found === 'gone') return nothing({ position, round: { to: this.#feed.position, through: '' } })
     const pairs = fitting(this.#ahead.told)
     const last = this.#ahead.told[pairs.length - 1]?.position ?? position
     this.#ahead.drop(pairs.length)
-    const end = this.#isLive ? this.#feed.position : this.#end
+    const end = this.#isLive ? Math.max(this.#feed.position, this.#end) : this.#end
     return { pairs, cursor: last, leadsTo: { position: this.#ahead.told.length > 0 ? last : end, round: null } }
+  }
+
+  /** A step on, where nothing that was read waits. */
+  async #read(position: Position): Promise<'read' | 'forgotten' | 'gone'> {
+    if (this.#ahead.told.length > 0 || this.#isLive) return 'read'
+    const forgotten = this.#forgotten
+    const step = await this.#feed.after(position)
+    if (forgotten !== this.#forgotten) return 'forgotten'
+    if (step === null) return 'gone'
+    const isAll = this.#add(step.told)
+    if (isAll) this.#end = step.position
+    this.#isLive = isAll && this.#feed.isAtEnd(step.position)
+    return 'read'
   }
 
   async #latest(position: Position, round: Round): Promise<Message> {
