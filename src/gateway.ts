@@ -232,6 +232,7 @@ export class Gateway {
       upstreams: rosterSide.upstreams,
       rosterRefreshes: refreshes,
       streams: () => delivery.streams.counts,
+      webhooks: () => delivery.webhooks.counts,
     })
     const readiness = () => [
       ...(link.online ? [] : [`xmpp: ${lastLinkError ?? 'connecting'}`]),

@@ -79,9 +79,12 @@ export class Courier {
     return this.#state
   }
 
-  /** Another URL, perhaps. */
+  /** Another URL, perhaps: what the one before answered is not held against it. */
   set url(url: string) {
+    if (url === this.#url) return
     this.#url = url
+    this.#state = { ...this.#state, ...NOT_FAILING }
+    this.#wake()
   }
 
   /** What was to be told of that user may not hold any more. */
@@ -166,6 +169,7 @@ export class Courier {
     const { lanes, calls, clock, fraction, timeoutMs } = this.#parts
     // While it stands in line, or is being connected, a user may take her grant back.
     let isWanted = true
+    const url = this.#url
     const ask = () => {
       isWanted = !this.#stopped && !this.#isVoid && this.#replay === null
       return isWanted
@@ -174,7 +178,7 @@ export class Courier {
     let outcome: CallOutcome
     try {
       if (!ask()) return
-      const sent = calls.send(this.#appid, this.#url, flight, timeoutMs, ask)
+      const sent = calls.send(this.#appid, url, flight, timeoutMs, ask)
       // Whoever wants it says why it cannot be read.
       await this.#reader.readOn(flight.leadsTo).catch(() => {})
       outcome = await sent
@@ -187,10 +191,11 @@ export class Courier {
     const { status = null, error = null, retryAfter = null, at, ms } = { ...NO_ANSWER, ...outcome }
     const delivery: Delivery = { id, at, attempt, status, error, ms, updates }
     const succeeded = status !== null && status >= 200 && status < 300
+    if (!succeeded && url !== this.#url) return
     this.#isQuick = succeeded && ms <= QUICK_MS
     const tries = this.#state.tries + 1
     if (succeeded) {
-      this.#state = { ...this.#state, ...DELIVERED, progress: flight.leadsTo, flight: null, tries }
+      this.#state = { ...this.#state, ...NOT_FAILING, progress: flight.leadsTo, flight: null, tries }
       // With what comes next, so that a storm of changes costs one write a call.
       await this.#make()
     } else {
@@ -253,4 +258,4 @@ export class Courier {
 
 const LONGEST_TIMER_MS = 86_400_000
 const NO_ANSWER = { status: null, error: null, retryAfter: null }
-const DELIVERED = { failingSince: null, failures: 0, nextAt: 0 }
+const NOT_FAILING = { failingSince: null, failures: 0, nextAt: 0 }

@@ -38,6 +38,8 @@ export class Webhooks {
   readonly #calls: WebhookCalls
   readonly #tests: TestCalls
   readonly #couriers = new Map<AppId, Courier>()
+  /** Of the active apps. */
+  readonly #off = new Set<AppId>()
   /** Of each app one thing after the other. */
   readonly #turns = new Map<AppId, Promise<unknown>>()
   /** Whose members have yet to be told. */
@@ -62,6 +64,13 @@ export class Webhooks {
         for (const appid of this.#untold) this.changed(appid)
       }),
     ]
+  }
+
+  /** Those of active apps, by how they stand. */
+  get counts(): Readonly<Record<'working' | 'failing' | 'off', number>> {
+    let failing = 0
+    for (const { state } of this.#couriers.values()) if (state.failures > 0) failing++
+    return { working: this.#couriers.size - failing, failing, off: this.#off.size }
   }
 
   async start(): Promise<void> {
@@ -137,6 +146,7 @@ export class Webhooks {
     const { apps, store } = this.#parts
     const app = await apps.find(appid)
     const courier = this.#couriers.get(appid)
+    this.#off.delete(appid)
     if (app?.active && app.webhook !== null && !this.#stopped) {
       if (courier && courier.state.off === null) courier.url = app.webhook
       else {
@@ -155,7 +165,10 @@ export class Webhooks {
   async #begin(app: App, url: string): Promise<void> {
     const { feeds, store } = this.#parts
     const before = await store.find(app.appid)
-    if (before?.off) return this.#tellOff(app, before)
+    if (before?.off) {
+      this.#off.add(app.appid)
+      return this.#tellOff(app, before)
+    }
     const feed = await feeds.open(app.appid)
     // Now, for meanwhile a grant may have been changed.
     const stored = await store.find(app.appid)

@@ -11,6 +11,8 @@ export interface MetricSources {
   readonly upstreams: ReadonlyMap<string, { readonly isDown: boolean; readonly owed: number }>
   /** Open ones, by transport. */
   readonly streams: () => Readonly<Record<string, number>>
+  /** Of active apps, by how they stand. */
+  readonly webhooks: () => Readonly<Record<string, number>>
   readonly rosterRefreshes: { readonly waiting: number; readonly faults: { readonly length: number } }
 }
 
@@ -61,7 +63,7 @@ export class Metrics {
   )
 
   constructor(sources: MetricSources) {
-    const { board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes, streams } = sources
+    const { board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes, streams, webhooks } = sources
     // Event-loop lag, memory, CPU, garbage collection.
     collectDefaultMetrics({ register: this.registry })
     this.#gauge('link_up', 'Whether the link to the XMPP server is up', () => Number(linkOnline()))
@@ -78,6 +80,9 @@ export class Metrics {
       () => rosterRefreshes.faults.length,
     )
     this.#gauges('streams', 'Open streams', 'transport', () => Object.entries(streams()))
+    this.#gauges('webhooks', 'Webhooks of active apps: working, failing (the last call), off', 'state', () =>
+      Object.entries(webhooks()),
+    )
     this.#gauges('users', 'Users by the show of their winning resource', 'show', () =>
       SHOWS.filter((show) => show !== 'unknown').map((show) => [show, board.counts[show]]),
     )

@@ -230,6 +230,7 @@ describe('Webhooks', () => {
     await world.app(receiver.url)
     await until(() => world.notices.length > 0)
     assert.deepEqual(world.notices, ['alice@h gone'])
+    assert.deepEqual(world.webhooks.counts, { working: 0, failing: 0, off: 1 })
     await shown(ALICE, 'away')
     await clock.passing(48 * 3_600_000)
     assert.equal(receiver.calls.length, 1)
@@ -237,6 +238,28 @@ describe('Webhooks', () => {
     await turnOn()
     await called(2)
     assert.deepEqual(told(1), ['alice away'])
+    await settled()
+    assert.deepEqual(world.webhooks.counts, { working: 1, failing: 0, off: 0 })
+  })
+
+  it('hold nothing against another URL that the one before answers', async () => {
+    let answer: (status: number) => void = () => {}
+    receiver.answer = ({ path }) => (path === '/webhook' ? new Promise((done) => (answer = done)) : 503)
+    await world.grant(ALICE)
+    await world.app(receiver.url)
+    await called(1)
+    const app = await world.apps.find(APP)
+    assert.ok(app)
+    await world.storage.apps.save({ ...app, webhook: `http://127.0.0.1:${receiver.port}/other` })
+    await turnOn()
+    answer(410)
+    await called(2)
+    await failed(1)
+    const [first, second] = receiver.calls
+    assert.deepEqual([second?.path, second?.id, second?.body], ['/other', first?.id, first?.body])
+    assert.deepEqual(world.notices, [])
+    await clock.passing(5000)
+    await called(3)
   })
 
   it('say nothing any more of who takes her grant back or pauses it, not even again', async () => {
