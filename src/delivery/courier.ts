@@ -49,6 +49,9 @@ export class Courier {
   #stored: WebhookState
   #stopped = false
   #waiting: (() => void) | null = null
+  #sending: Promise<unknown> = Promise.resolve()
+  /** Waits no longer for the call that is under way. */
+  #letGo: () => void = () => {}
   /** Something may be otherwise than when it was last looked at. */
   #woken = false
 
@@ -77,6 +80,11 @@ export class Courier {
   /** As it stands; of what it was told lately not all may be stored. */
   get state(): WebhookState {
     return this.#state
+  }
+
+  /** Once the last call is over, which outlives a stop. */
+  async callOver(): Promise<void> {
+    await this.#sending.catch(() => {})
   }
 
   /** Another URL, perhaps: what the one before answered is not held against it. */
@@ -112,10 +120,11 @@ export class Courier {
     if (this.#state.flight === null && this.#state !== this.#stored) await this.#save()
   }
 
-  /** Sends nothing more; a call that is under way must be given up elsewhere, and does not count. */
+  /** Sends nothing more; a call that is under way is waited for by nobody, and does not count. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#reader.close()
+    this.#letGo()
     this.#wake()
     await this.#running
     await this.note()
@@ -166,26 +175,15 @@ export class Courier {
   }
 
   async #try(flight: Flight): Promise<void> {
-    const { lanes, calls, clock, fraction, timeoutMs } = this.#parts
-    // While it stands in line, or is being connected, a user may take her grant back.
-    let isWanted = true
+    const { clock, fraction } = this.#parts
     const url = this.#url
-    const ask = () => {
-      isWanted = !this.#stopped && !this.#isVoid && this.#replay === null
-      return isWanted
-    }
-    const leave = await lanes.enter(this.#isQuick)
-    let outcome: CallOutcome
-    try {
-      if (!ask()) return
-      const sent = calls.send(this.#appid, url, flight, timeoutMs, ask)
-      // Whoever wants it says why it cannot be read.
-      await this.#reader.readOn(flight.leadsTo).catch(() => {})
-      outcome = await sent
-    } finally {
-      leave()
-    }
-    if (this.#stopped || !isWanted) return
+    const sent = this.#send(flight, url)
+    this.#sending = sent
+    const outcome = await new Promise<CallOutcome | null>((resolve, reject) => {
+      this.#letGo = () => resolve(null)
+      sent.then(resolve, reject)
+    })
+    if (this.#stopped || outcome === null) return
     const { id, updates } = flight
     const attempt = flight.attempts + 1
     const { status = null, error = null, retryAfter = null, at, ms } = { ...NO_ANSWER, ...outcome }
@@ -209,6 +207,28 @@ export class Courier {
     }
     await this.#save(delivery)
     if (this.#state.off) this.#parts.off(this.#appid)
+  }
+
+  /** null: it was not wanted any more. */
+  async #send(flight: Flight, url: string): Promise<CallOutcome | null> {
+    const { lanes, calls, timeoutMs } = this.#parts
+    // While it stands in line, or is being connected, a user may take her grant back.
+    let isWanted = true
+    const ask = () => {
+      isWanted = !this.#stopped && !this.#isVoid && this.#replay === null
+      return isWanted
+    }
+    const leave = await lanes.enter(this.#isQuick)
+    try {
+      if (!ask()) return null
+      const sent = calls.send(this.#appid, url, flight, timeoutMs, ask)
+      // Whoever wants it says why it cannot be read.
+      await this.#reader.readOn(flight.leadsTo).catch(() => {})
+      const outcome = await sent
+      return isWanted ? outcome : null
+    } finally {
+      leave()
+    }
   }
 
   /** Puts what comes next in flight, if there is anything; nothing is in flight now, so that a change of any grant makes it void. */

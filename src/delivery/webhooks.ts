@@ -81,11 +81,12 @@ export class Webhooks {
   async stop(): Promise<void> {
     this.#stopped = true
     for (const timer of this.#timers) timer.cancel()
-    const stopping = [...this.#couriers.values()].map((courier) => courier.stop())
+    const couriers = [...this.#couriers.values()]
+    const stopping = couriers.map((courier) => courier.stop())
     // What cannot be stored now keeps nobody waiting.
     await this.#writer.stop()
     await this.#parts.post.close()
-    await Promise.all([...stopping, ...this.#turns.values()])
+    await Promise.all([...stopping, ...couriers.map((courier) => courier.callOver()), ...this.#turns.values()])
   }
 
   /** To be called after anything about that app has changed, or it is gone. */

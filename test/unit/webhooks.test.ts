@@ -262,6 +262,24 @@ describe('Webhooks', () => {
     await called(3)
   })
 
+  it('make nobody wait for a call that hangs, who stops its app and begins anew', async () => {
+    receiver.answer = () => 'hang'
+    await world.grant(ALICE)
+    await world.app(receiver.url)
+    await called(1)
+    const app = await world.apps.find(APP)
+    assert.ok(app)
+    await world.storage.apps.save({ ...app, active: false })
+    world.webhooks.changed(APP)
+    await until(() => world.webhooks.counts.working === 0)
+    await world.storage.apps.save(app)
+    receiver.answer = () => 204
+    await turnOn()
+    await called(2)
+    await settled()
+    assert.equal(receiver.calls[1]?.id, receiver.calls[0]?.id)
+  })
+
   it('say nothing any more of who takes her grant back or pauses it, not even again', async () => {
     await world.grant(ALICE)
     await world.grant(BOB, { scope: ['status', 'details'] })
