@@ -223,8 +223,8 @@ export class Courier {
       if (!ask()) return null
       const sent = calls.send(this.#appid, url, flight, timeoutMs, ask)
       // Whoever wants it says why it cannot be read.
-      await this.#reader.readOn(flight.leadsTo).catch(() => {})
-      const outcome = await sent
+      const reading = this.#reader.readOn(flight.leadsTo).catch(() => {})
+      const [outcome] = await Promise.all([sent, reading])
       return isWanted ? outcome : null
     } finally {
       leave()
