@@ -1,3 +1,4 @@
+import type { Statement } from 'better-sqlite3'
 import type { App, AppIcon, AppId, AppStore, KeyHashes, Scope } from '../apps/app.js'
 import type { Grant } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
@@ -32,13 +33,20 @@ export const OF_APP = ['app_grant', 'app_icon', 'app_member', 'webhook', 'webhoo
 
 export class SqliteAppStore implements AppStore {
   readonly #database: Database
+  // Each stream that is opened asks for them, and to prepare takes longer than to ask.
+  readonly #find: Statement<[string], Row>
+  readonly #keys: Statement<[string], KeyHashes>
 
   constructor(database: Database) {
     this.#database = database
+    this.#find = database.prepare(`${SELECT} WHERE appid = ?`)
+    this.#keys = database.prepare(
+      'SELECT key_hash AS key, old_key_hash AS old, old_key_until AS oldUntil FROM app WHERE appid = ?',
+    )
   }
 
   async find(appid: AppId): Promise<App | null> {
-    const row = this.#database.prepare<[string], Row>(`${SELECT} WHERE appid = ?`).get(appid)
+    const row = this.#find.get(appid)
     return row ? appOf(row) : null
   }
 
@@ -72,12 +80,7 @@ export class SqliteAppStore implements AppStore {
   }
 
   async keys(appid: AppId): Promise<KeyHashes> {
-    const keys = this.#database
-      .prepare<[string], KeyHashes>(
-        'SELECT key_hash AS key, old_key_hash AS old, old_key_until AS oldUntil FROM app WHERE appid = ?',
-      )
-      .get(appid)
-    return keys ?? { key: null, old: null, oldUntil: null }
+    return this.#keys.get(appid) ?? { key: null, old: null, oldUntil: null }
   }
 
   async saveKeys(appid: AppId, keys: KeyHashes): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Statement } from 'better-sqlite3'
 import type { AppId, Scope } from '../apps/app.js'
 import type { Grant, GrantStore } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
@@ -19,6 +20,8 @@ export interface GrantRow {
 export class SqliteGrantStore implements GrantStore {
   readonly #database: Database
   readonly #now: () => number
+  /** By what they look for. */
+  readonly #selects = new Map<string, Statement<unknown[], GrantRow>>()
 
   constructor(database: Database, now: () => number = Date.now) {
     this.#database = database
@@ -81,8 +84,12 @@ export class SqliteGrantStore implements GrantStore {
   }
 
   #select(where: string, ...values: unknown[]): Grant[] {
-    const rows = this.#database.prepare<unknown[], GrantRow>(`SELECT * FROM app_grant WHERE ${where}`).all(...values)
-    return rows.map(grantOf)
+    let select = this.#selects.get(where)
+    if (!select) {
+      select = this.#database.prepare(`SELECT * FROM app_grant WHERE ${where}`)
+      this.#selects.set(where, select)
+    }
+    return select.all(...values).map(grantOf)
   }
 }
 
