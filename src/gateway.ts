@@ -338,11 +338,12 @@ export class Gateway {
       upgrades: sockets,
       failed,
     })
-    const url = await http.start()
+    // Also where it cannot start: the others look after their connections from the beginning.
     this.#opened.push(() => http.stop())
     // The server waits for connections to end; those of streams do when their readers are asked to come back.
     this.#opened.push(() => sockets.stop())
     this.#opened.push(() => delivery.streams.stop())
+    const url = await http.start()
     // Stopped while rosters are still served: Prosody fetches them.
     this.#opened.push(() => refreshes.stop())
     rosterSide.refreshAll().catch(failed)
