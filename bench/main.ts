@@ -1,4 +1,4 @@
-// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery fanout changes webhooks]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
+// npm run bench [-- status ingest memory sockets latency flood slowhttp not-found roster delivery fanout changes webhooks]: the goals of the design as figures. BENCH_SHORT=1: quick and imprecise.
 import { loadavg } from 'node:os'
 import { relative } from 'node:path'
 import { changes } from './changes.js'
@@ -7,7 +7,7 @@ import { fanout } from './fanout.js'
 import { flood } from './flood.js'
 import { ingest } from './ingest.js'
 import { latency } from './latency.js'
-import { memory } from './memory.js'
+import { memory, sockets } from './memory.js'
 import { notFound } from './not-found.js'
 import { roster } from './roster.js'
 import { slowHttp } from './slow-http.js'
@@ -23,6 +23,7 @@ const BENCHES = new Map(
     status,
     ingest,
     memory,
+    sockets,
     latency,
     flood,
     slowhttp: slowHttp,

@@ -16,8 +16,12 @@ const CHURN = { perSecond: 1000, seconds: 600, sampleOf: 1000 }
 export async function memory(effort: Effort): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const users of USERS[effort]) figures.push(...(await heap(users)), ...(await resident(users)))
-  figures.push(await idleSocket(SOCKETS[effort]))
   return figures
+}
+
+/** What a WebSocket takes that nothing is told. */
+export async function sockets(effort: Effort): Promise<Figure[]> {
+  return [await idleSocket(SOCKETS[effort])]
 }
 
 /** Each of an app of its own, which one user lets see her. */

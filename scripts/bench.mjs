@@ -1,4 +1,4 @@
-// npm run bench [-- status ingest memory latency flood slowhttp not-found roster delivery fanout changes webhooks]: all its own set-up, then the benches named, or all.
+// npm run bench [-- status ingest memory sockets latency flood slowhttp not-found roster delivery fanout changes webhooks]: all its own set-up, then the benches named, or all.
 import { spawn } from 'node:child_process'
 import { PROSODY_PACKAGES, ROOT, setUp } from './setup.mjs'
 
