@@ -28,6 +28,9 @@ export interface Seen {
   readonly presence: Presence
 }
 
+// Some milliseconds' worth.
+const CHECKED_AT_ONCE = 10_000
+
 /** The log as one app may see it, by its grants. */
 export class Feed {
   readonly appid: AppId
@@ -209,7 +212,9 @@ export class Feed {
       this.#doubtful = null
     }
     if (this.#unchecked === null) return
-    while (this.#doubtful === null || !this.#isDoubtful(this.#doubtful)) {
+    for (let left = CHECKED_AT_ONCE; this.#doubtful === null || !this.#isDoubtful(this.#doubtful); left--) {
+      // The others at the next check.
+      if (left === 0) return
       const next = this.#unchecked.next()
       if (!next.done) {
         this.#doubtful = next.value

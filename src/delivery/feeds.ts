@@ -10,6 +10,8 @@ import type { LogTail } from './log-tail.js'
 
 const PAGE = 1000
 const CHECK_MS = 500
+// A page is left and opened again, and to read 100,000 grants takes most of a second.
+const KEPT_CHECKS = 60
 // What is looked at again is still in the processor's cache then.
 const FEEDS_AT_ONCE = 256
 
@@ -25,6 +27,8 @@ export interface FeedsParts extends FeedParts {
 interface Opened {
   readonly feed: Feed
   readers: number
+  /** So many checks has it been without any. */
+  idle: number
   readonly loaded: Promise<void>
   /** Whose grants changed while they were read; null: they are read. */
   changed: Set<BareJid> | null
@@ -32,7 +36,7 @@ interface Opened {
 
 const byUid = (a: Grant, b: Grant) => (a.uid < b.uid ? -1 : 1)
 
-/** The feeds of the apps that anybody reads, each with its grants in memory; of the others nothing is kept. */
+/** The feeds of the apps that anybody reads, or did half a minute ago, each with its grants in memory; of the others nothing is kept. */
 export class Feeds {
   readonly #parts: FeedsParts
   readonly #opened = new Map<AppId, Opened>()
@@ -61,10 +65,11 @@ export class Feeds {
   async open(appid: AppId): Promise<Feed> {
     const opened = this.#opened.get(appid) ?? this.#load(appid)
     opened.readers++
+    opened.idle = 0
     try {
       await opened.loaded
     } catch (error) {
-      this.close(opened.feed)
+      this.#drop(opened)
       throw error
     }
     return opened.feed
@@ -72,9 +77,7 @@ export class Feeds {
 
   close(feed: Feed): void {
     const opened = this.#opened.get(feed.appid)
-    if (opened?.feed !== feed || --opened.readers > 0) return
-    this.#opened.delete(feed.appid)
-    for (const user of feed.users) this.#unlink(user, feed)
+    if (opened?.feed === feed) opened.readers--
   }
 
   /** A grant is another one now, or gone; the log has it already. */
@@ -101,6 +104,7 @@ export class Feeds {
     const opened: Opened = {
       feed,
       readers: 0,
+      idle: 0,
       changed,
       loaded: this.#read(feed, changed).then(() => this.#ready(opened)),
     }
@@ -162,8 +166,17 @@ export class Feeds {
     if (feeds?.size === 0) this.#byUser.delete(user)
   }
 
+  #drop({ feed }: Opened): void {
+    if (this.#opened.get(feed.appid)?.feed !== feed) return
+    this.#opened.delete(feed.appid)
+    for (const user of feed.users) this.#unlink(user, feed)
+  }
+
   #checkLater(): Timer {
     return this.#parts.after(CHECK_MS, () => {
+      for (const opened of this.#opened.values()) {
+        if (opened.readers === 0 && ++opened.idle > KEPT_CHECKS) this.#drop(opened)
+      }
       this.checkFreshness()
       this.#timer = this.#checkLater()
     })

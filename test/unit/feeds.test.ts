@@ -114,6 +114,20 @@ describe('Feeds', () => {
     feeds.close(feed)
   })
 
+  it('are kept for half a minute without readers, true to what changes meanwhile, and no longer', async () => {
+    await grant(ALICE)
+    const first = await feeds.open(APP)
+    feeds.close(first)
+    await clock.passing(30_000)
+    await grant(BOB)
+    const again = await feeds.open(APP)
+    assert.equal(again, first)
+    assert.equal((await again.snapshot()).seen.length, 2)
+    feeds.close(again)
+    await clock.passing(31_000)
+    assert.notEqual(await feeds.open(APP), first)
+  })
+
   it('are read on a few thousand presences at a time, also where the log is at hand', async () => {
     const feed = await feeds.open(APP)
     const { position } = feed
