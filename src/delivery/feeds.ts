@@ -72,6 +72,8 @@ export class Feeds {
       this.#drop(opened)
       throw error
     }
+    // What was so at the last check need not be so now.
+    opened.feed.checkFreshness(this.#parts.doubts())
     return opened.feed
   }
 
@@ -106,7 +108,9 @@ export class Feeds {
       readers: 0,
       idle: 0,
       changed,
-      loaded: this.#read(feed, changed).then(() => this.#ready(opened)),
+      loaded: this.#read(feed, changed).then(() => {
+        opened.changed = null
+      }),
     }
     this.#opened.set(appid, opened)
     return opened
@@ -122,11 +126,6 @@ export class Feeds {
       after = last.user
       await new Promise<void>((resolve) => this.#parts.after(0, resolve))
     }
-  }
-
-  #ready(opened: Opened): void {
-    opened.changed = null
-    opened.feed.checkFreshness(this.#parts.doubts())
   }
 
   #give(batch: LogBatch): void {

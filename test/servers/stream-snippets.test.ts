@@ -56,7 +56,7 @@ describe('The snippets that listen to a stream', function () {
 
   async function say(n: number): Promise<void> {
     gateway.say(0, n % 2 ? 'away' : 'dnd', `change ${n}`)
-    await gateway.taken()
+    await gateway.logged()
   }
 
   it('print every change once, in order, over a connection that is cut and a gateway that starts again', async () => {

@@ -104,6 +104,12 @@ export class StreamingGateway {
     await allTakenIn(this.#connection)
   }
 
+  /** Once that stands in the log: what is said next is told by itself, and not as one with it. */
+  async logged(): Promise<void> {
+    await this.taken()
+    await until(async () => (await this.metric('unstored_users')) === 0)
+  }
+
   /** After the gateway has started again. */
   async reconnected(): Promise<void> {
     const before = this.#connection
