@@ -3,11 +3,15 @@ import { AppReader, type Heard, type ReaderKind, TRANSPORTS } from '../support/a
 import { GatewayProcess } from '../support/gateway-process.js'
 import { type GrantedApp, grantedApp } from '../support/granted-app.js'
 import { startProsody } from '../support/prosody.js'
+import { signedIn } from '../support/signed-in.js'
 import { until } from '../support/until.js'
+import { WebhookReceiver } from '../support/webhook-receiver.js'
 import type { XmppServer } from '../support/xmpp-server.js'
 import { XmppUser } from '../support/xmpp-user.js'
+import { jid } from '../unit/users.js'
 
 const ROUNDS = 10
+const DEVELOPER = 'alice@localhost'
 const USERS = ['alice@localhost', 'bob@localhost', 'carol@localhost']
 
 describe('Changes on Prosody, as an app hears them', function () {
@@ -15,13 +19,17 @@ describe('Changes on Prosody, as an app hears them', function () {
   let server: XmppServer
   let gateway: GatewayProcess
   let app: GrantedApp
+  let receiver: WebhookReceiver
+  let token: string
   const users: XmppUser[] = []
   const readers: AppReader[] = []
 
   before(async () => {
     server = await startProsody({ mode: 'privileged', users: ['alice', 'bob', 'carol'] })
-    gateway = await GatewayProcess.prepare({ server })
-    app = await grantedApp(gateway, USERS.slice(0, 2))
+    receiver = await WebhookReceiver.start()
+    gateway = await GatewayProcess.prepare({ server, config: { outbound: { allowPrivate: ['127.0.0.0/8'] } } })
+    app = await grantedApp(gateway, USERS.slice(0, 2), { app: { webhook: receiver.url, members: [jid(DEVELOPER)] } })
+    token = (await signedIn(gateway, DEVELOPER)).token
     for (const jid of USERS) users.push(await XmppUser.login({ port: server.c2sPort, jid }))
     await gateway.start()
     for (const user of users) await user.setPresence({ status: 'here' })
@@ -36,7 +44,16 @@ describe('Changes on Prosody, as an app hears them', function () {
     for (const user of users) await user.logout()
     await gateway?.stop()
     await server?.stop()
+    await receiver?.stop()
   })
+
+  /** What the webhook was told, in the order in which it was; of each call the last has its cursor. */
+  const called = (): Heard[] =>
+    receiver.calls.flatMap(({ json: { data, cursor } }) =>
+      data.map(([uid, status, { text }]: [string, string, { text: string | null }], i: number) => {
+        return { uid, status, text, cursor: i === data.length - 1 ? cursor : null }
+      }),
+    )
 
   async function open(kind: ReaderKind, since?: string): Promise<AppReader> {
     const reader = await AppReader.open(kind, { url: gateway.url, ...app, ...(since !== undefined && { since }) })
@@ -46,7 +63,7 @@ describe('Changes on Prosody, as an app hears them', function () {
 
   const plain = (heard: readonly Heard[]) => heard.map(({ uid, status, text }) => `${uid} ${status} ${text}`)
 
-  it('arrive by three transports in one order with one set of cursors; each goes on from the cursor of another', async () => {
+  it('arrive by three transports and a webhook in one order with one set of cursors; each goes on from the cursor of another', async () => {
     const [lines, events, socket] = [await open('lines'), await open('events'), await open('socket')]
     for (const { snapshot } of [lines, events, socket]) {
       assert.deepEqual(
@@ -76,6 +93,15 @@ describe('Changes on Prosody, as an app hears them', function () {
       if (cursor !== null) assert.equal(cursor, socket.heard[place]?.cursor)
     }
     assert.equal(new Set(socket.heard.map(({ cursor }) => cursor)).size, all)
+    // It began with how everybody was.
+    const posted = await until(() => {
+      const last = called().slice(-all)
+      return last.filter(({ text }) => text === `${ROUNDS}`).length === app.uids.size && last
+    })
+    assert.deepEqual(plain(posted), plain(socket.heard))
+    for (const [place, { cursor }] of posted.entries()) {
+      if (cursor !== null) assert.equal(cursor, socket.heard[place]?.cursor)
+    }
 
     const sources = { lines, events, socket }
     for (const [index, kind] of TRANSPORTS.entries()) {
@@ -85,6 +111,19 @@ describe('Changes on Prosody, as an app hears them', function () {
       assert.deepEqual(plain(reader.heard), plain(socket.heard.slice(place + 1)), kind)
       assert.deepEqual(reader.snapshot, [])
     }
+    const half = posted.findIndex(({ cursor }, at) => cursor !== null && at >= ROUNDS)
+    const reader = await open('lines', posted[half]?.cursor ?? '')
+    assert.deepEqual(plain(reader.heard), plain(socket.heard.slice(half + 1)))
+    const before = called().length
+    const { status } = await fetch(`${gateway.url}/api/apps/${app.appid}/webhook/replay`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}` },
+      body: JSON.stringify({ cursor: lines.heard.find(({ cursor }, at) => cursor !== null && at >= half)?.cursor }),
+    })
+    assert.equal(status, 200)
+    const from = lines.heard.findIndex(({ cursor }, at) => cursor !== null && at >= half) + 1
+    await until(() => called().length === before + all - from)
+    assert.deepEqual(plain(called().slice(before)), plain(socket.heard.slice(from)))
   })
 
   it('are not missed while the gateway restarts, and nobody begins anew', async () => {

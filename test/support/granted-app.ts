@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { AppId, Scope } from '../../src/apps/app.js'
+import type { App, AppId, Scope } from '../../src/apps/app.js'
 import { AppKeys } from '../../src/apps/app-keys.js'
 import { systemClock } from '../../src/ops/system-clock.js'
 import { openDatabase } from '../../src/storage/database.js'
@@ -21,14 +21,15 @@ export interface GrantedApp {
 export async function grantedApp(
   gateway: GatewayProcess,
   users: readonly string[],
-  scope: readonly Scope[] = ['status', 'details'],
+  more: { readonly scope?: readonly Scope[]; readonly app?: Partial<App> } = {},
 ): Promise<GrantedApp> {
+  const { scope = ['status', 'details'], app } = more
   const database = openDatabase(join(gateway.directory, 'data'))
   try {
     const apps = new SqliteAppStore(database)
     const grants = new SqliteGrantStore(database)
     const appid = `app_${randomBytes(18).toString('base64url')}` as AppId
-    await apps.add(anApp({ appid, verifiedAt: 1, active: true }))
+    await apps.add(anApp({ appid, verifiedAt: 1, active: true, ...app }))
     const key = await new AppKeys(apps, systemClock, randomBytes).issue(appid)
     const uids = new Map<string, string>()
     for (const user of users) {
