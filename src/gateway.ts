@@ -246,7 +246,7 @@ export class Gateway {
     const status = new StatusEndpoint(view, clock, etagKey, counter)
     const tokens = new RosterTokens(config.roster.tokens)
     const served = rosterSide.served((user) => xmppSide.rostered(user), failed)
-    const fetched = new RosterEndpoint(served, tokens, [...domains][0] ?? '')
+    const fetched = new RosterEndpoint(served, tokens, [...domains][0] ?? '', clock)
     const first = {
       handle: (request: IncomingMessage, response: ServerResponse) =>
         status.handle(request, response) || fetched.handle(request, response),

@@ -1,5 +1,6 @@
+import type { Bytes } from '../presence/bytes.js'
 import type { Told } from './update.js'
-import type { Bytes, Wire } from './wire.js'
+import type { Wire } from './wire.js'
 
 /** Of an app, as its readers hear it. None may throw. */
 export interface FeedListener {

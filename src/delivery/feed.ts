@@ -1,5 +1,6 @@
 import type { AppId } from '../apps/app.js'
 import type { Grant } from '../apps/grant.js'
+import type { Bytes } from '../presence/bytes.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Freshness, type Show, statusOf } from '../presence/presence.js'
 import type { LoggedPresence } from '../presence/presence-store.js'
@@ -10,7 +11,7 @@ import { inChunks } from './in-chunks.js'
 import type { LogTail } from './log-tail.js'
 import { batchOf, endOf, LAST_PLACE, type Position, placeOf, positionOf } from './position.js'
 import { type Presence, revokedUpdate, type Told, type Update, updateOf } from './update.js'
-import type { Bytes, Wire } from './wire.js'
+import type { Wire } from './wire.js'
 
 export interface FeedParts {
   readonly tail: Pick<LogTail, 'seen' | 'after' | 'caughtUp'>

@@ -1,10 +1,11 @@
+import type { Bytes } from '../presence/bytes.js'
 import type { Clock } from '../presence/clock.js'
 import type { FeedListener } from './audience.js'
 import type { Feed } from './feed.js'
 import { inChunks } from './in-chunks.js'
 import type { Position } from './position.js'
 import type { Told } from './update.js'
-import type { Bytes, Signal, Wire } from './wire.js'
+import type { Signal, Wire } from './wire.js'
 
 /** Why we end a stream. The first three are final; after the others its reader may come back. */
 export type Ending = 'bad-key' | 'stopped' | 'replaced' | 'too-slow' | 'failed' | 'shutdown'

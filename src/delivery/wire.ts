@@ -1,3 +1,4 @@
+import { type Bytes, utf8 } from '../presence/bytes.js'
 import { asObject, asPair, type Told, type Update } from './update.js'
 
 /** What is said on a stream beside the updates. */
@@ -10,9 +11,6 @@ export type Signal =
   | { readonly result: 'KO'; readonly errno: number; readonly error: string }
 
 export type Transport = 'websocket' | 'ndjson' | 'sse'
-
-/** Bytes, each of them a character (latin1): node writes a short string for less than it takes to make a buffer of it. */
-export type Bytes = string
 
 /** How a transport writes it. What it gives is sent as it is. */
 export interface Wire {
@@ -83,9 +81,4 @@ function frame(text: string): Bytes {
   if (length < LONG) size.writeUInt16BE(length)
   else size.writeBigUInt64BE(BigInt(length))
   return `${TEXT}${length < LONG ? '\x7e' : '\x7f'}${size.toString('latin1')}${payload}`
-}
-
-function utf8(text: string): Bytes {
-  // Plain ASCII is its own bytes.
-  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1')
 }

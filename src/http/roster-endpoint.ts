@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Bytes, utf8 } from '../presence/bytes.js'
+import type { Clock } from '../presence/clock.js'
 import { normaliseDomain, parseBareJid } from '../presence/jid.js'
-import { measured, type Printed } from '../roster/printed.js'
 import type { ServedRosters } from '../roster/served-rosters.js'
 import { faultBody } from './fault.js'
 import { PATIENCE_MS } from './patience.js'
 import type { RosterTokens } from './roster-tokens.js'
+import { WholeAnswers } from './whole-answers.js'
 
 const HEADERS: readonly string[] = [
   'Content-Type',
@@ -31,11 +33,13 @@ export class RosterEndpoint {
   readonly #rosters: ServedRosters
   readonly #tokens: RosterTokens
   readonly #firstDomain: string
+  readonly #answers: WholeAnswers
 
-  constructor(rosters: ServedRosters, tokens: RosterTokens, firstDomain: string) {
+  constructor(rosters: ServedRosters, tokens: RosterTokens, firstDomain: string, clock: Clock) {
     this.#rosters = rosters
     this.#tokens = tokens
     this.#firstDomain = firstDomain
+    this.#answers = new WholeAnswers(HEADERS, clock)
   }
 
   /** false: not for this endpoint, nothing was done. */
@@ -46,7 +50,7 @@ export class RosterEndpoint {
     if (!asked) return false
     const { domain = this.#firstDomain, username } = asked
     if (this.#tokens.admits(request.headers.authorization)) this.#serve(domain, username, response)
-    else send(response, 401, fault(112, NO_TOKEN), ['WWW-Authenticate', CHALLENGE])
+    else this.#answers.send(response, 401, ['WWW-Authenticate', CHALLENGE], fault(112, NO_TOKEN))
     return true
   }
 
@@ -55,14 +59,14 @@ export class RosterEndpoint {
     const username = decoded(encodedUsername)
     const served = normaliseDomain(domain)
     if (served === null || !this.#rosters.isServed(served)) {
-      return send(response, 404, fault(130, NOT_SERVED))
+      return this.#answers.send(response, 404, [], fault(130, NOT_SERVED))
     }
     const user = parseBareJid(username, served)
     // The server knows its users better than we do.
-    if (user.fault !== undefined) return send(response, 200, this.#rosters.componentAlone)
+    if (user.fault !== undefined) return this.#answers.send(response, 200, [], this.#rosters.componentAlone)
     const roster = this.#rosters.of(user.jid, response.req.method === 'GET')
-    if (!(roster instanceof Promise)) send(response, 200, roster)
-    else void roster.then((served) => send(response, 200, served))
+    if (!(roster instanceof Promise)) this.#answers.send(response, 200, [], roster)
+    else void roster.then((served) => this.#answers.send(response, 200, [], served))
   }
 }
 
@@ -90,12 +94,6 @@ function decoded(text: string): string {
   }
 }
 
-function fault(errno: number, error: string): Printed {
-  return measured(JSON.stringify(faultBody(errno, error)))
-}
-
-function send(response: ServerResponse, code: number, { text, bytes }: Printed, own: readonly string[] = []): void {
-  response.writeHead(code, HEADERS.concat(own, 'Content-Length', String(bytes)))
-  // ASCII, which most rosters are, is the same in both, and node writes Latin-1 without looking at each character.
-  response.end(response.req.method === 'HEAD' ? undefined : text, bytes === text.length ? 'latin1' : 'utf8')
+function fault(errno: number, error: string): Bytes {
+  return utf8(JSON.stringify(faultBody(errno, error)))
 }

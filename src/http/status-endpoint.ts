@@ -1,11 +1,13 @@
-import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { utf8 } from '../presence/bytes.js'
 import type { Clock } from '../presence/clock.js'
 import { negotiate } from './accept.js'
+import { EntityTags } from './entity-tags.js'
 import { PATIENCE_MS } from './patience.js'
 import type { PublicView } from './public-view.js'
 import { CONTENT_TYPES, type PublishedPresence, render, renderFault, type StatusFault } from './status-rendering.js'
 import { parseStatusTarget, type StatusFormat, type StatusTarget } from './status-url.js'
+import { WholeAnswers } from './whole-answers.js'
 
 export const STATUS_PATH = '/xmpp/status'
 
@@ -37,15 +39,17 @@ export interface StatusCounter {
 export class StatusEndpoint {
   readonly #view: PublicView
   readonly #clock: Clock
-  readonly #etagKey: string
+  readonly #tags: EntityTags
   readonly #counter: StatusCounter
+  readonly #answers: WholeAnswers
 
   /** `etagKey`: secret, the same across restarts. */
   constructor(view: PublicView, clock: Clock, etagKey: Buffer, counter: StatusCounter) {
     this.#view = view
     this.#clock = clock
-    this.#etagKey = etagKey.toString('base64')
+    this.#tags = new EntityTags(etagKey)
     this.#counter = counter
+    this.#answers = new WholeAnswers(STATUS_HEADERS, clock)
   }
 
   /** false: not for this endpoint, nothing was done. */
@@ -68,19 +72,17 @@ export class StatusEndpoint {
   #get(encoded: string, request: IncomingMessage, response: ServerResponse): void {
     const target = parseStatusTarget(encoded, this.#view.domains)
     const format = target.suffix ?? negotiate(request.headers.accept)
-    const head = request.method === 'HEAD'
-    if (target.kind === 'malformed') return this.#fault(response, 400, 'jid-malformed', format, head)
+    if (target.kind === 'malformed') return this.#fault(response, 400, 'jid-malformed', format)
     const presence = this.#presence(target)
-    if (!presence) return this.#fault(response, 404, 'item-not-found', format, head)
-    if (presence.show === 'unknown') return this.#unknown(response, presence, format, head)
-    const etag = this.#etag(target.kind === 'link' ? target.token : presence.jid, presence, format)
-    const own = ['ETag', etag, 'Presence-Freshness', presence.freshness]
+    if (!presence) return this.#fault(response, 404, 'item-not-found', format)
+    if (presence.show === 'unknown') return this.#unknown(response, presence, format)
+    const etag = this.#tags.of(target.kind === 'link' ? target.token : presence.jid, presence, format)
+    const { freshness } = presence
     if (matches(request.headers['if-none-match'], etag)) {
-      this.#counter.answered(304)
-      response.writeHead(304, STATUS_HEADERS.concat(own)).end()
-      return
+      return this.#answer(response, 304, ['ETag', etag, 'Presence-Freshness', freshness], null)
     }
-    this.#send(response, 200, own, format, render(presence, format, this.#clock.now()), head)
+    const own = ['ETag', etag, 'Presence-Freshness', freshness, 'Content-Type', CONTENT_TYPES[format]]
+    this.#answer(response, 200, own, render(presence, format, this.#clock.now()))
   }
 
   #presence(target: StatusTarget): PublishedPresence | null {
@@ -88,51 +90,33 @@ export class StatusEndpoint {
     return target.kind === 'link' ? this.#view.ofLink(target.token) : null
   }
 
-  #unknown(response: ServerResponse, presence: PublishedPresence, format: StatusFormat, head: boolean): void {
-    const own = ['Retry-After', RETRY_AFTER_SECONDS, 'Presence-Freshness', 'unknown']
-    this.#send(response, 503, own, format, render(presence, format, this.#clock.now()), head)
+  #unknown(response: ServerResponse, presence: PublishedPresence, format: StatusFormat): void {
+    const wait = ['Retry-After', RETRY_AFTER_SECONDS, 'Presence-Freshness', 'unknown']
+    const own = [...wait, 'Content-Type', CONTENT_TYPES[format]]
+    this.#answer(response, 503, own, render(presence, format, this.#clock.now()))
   }
 
-  #fault(response: ServerResponse, code: number, fault: StatusFault, format: StatusFormat, head: boolean): void {
-    this.#send(response, code, [], format, renderFault(fault, format), head)
+  #fault(response: ServerResponse, code: number, fault: StatusFault, format: StatusFormat): void {
+    this.#answer(response, code, ['Content-Type', CONTENT_TYPES[format]], renderFault(fault, format))
   }
 
-  #send(
-    response: ServerResponse,
-    code: number,
-    own: string[],
-    format: StatusFormat,
-    body: string,
-    head: boolean,
-  ): void {
+  #answer(response: ServerResponse, code: number, own: readonly string[], body: string | null): void {
     this.#counter.answered(code)
-    const length = String(Buffer.byteLength(body))
-    own.push('Content-Type', CONTENT_TYPES[format], 'Content-Length', length)
-    response.writeHead(code, STATUS_HEADERS.concat(own))
-    response.end(head ? undefined : body)
+    this.#answers.send(response, code, own, body === null ? null : utf8(body))
   }
 
   #preflight(response: ServerResponse, methods: string): void {
-    this.#counter.answered(204)
-    response
-      .writeHead(204, [
-        ...STATUS_HEADERS,
-        'Access-Control-Allow-Methods',
-        methods,
-        'Access-Control-Allow-Headers',
-        'Accept, Content-Type, If-None-Match',
-        'Access-Control-Max-Age',
-        '86400',
-        'Allow',
-        methods,
-      ])
-      .end()
-  }
-
-  /** Weak (RFC 9110 §8.8.1): two answers with the same one may differ in their seconds. Keyed, so that it tells nothing. */
-  #etag(name: string | null, { show, text, since, freshness }: PublishedPresence, format: StatusFormat): string {
-    const state = `${this.#etagKey}\n${name}\n${show}\n${since}\n${freshness}\n${format}\n${text}`
-    return `W/"${hash('sha256', state, 'base64url').slice(0, 22)}"`
+    const own = [
+      'Access-Control-Allow-Methods',
+      methods,
+      'Access-Control-Allow-Headers',
+      'Accept, Content-Type, If-None-Match',
+      'Access-Control-Max-Age',
+      '86400',
+      'Allow',
+      methods,
+    ]
+    this.#answer(response, 204, own, null)
   }
 }
 

@@ -1,5 +1,5 @@
+import type { Bytes } from '../presence/bytes.js'
 import type { BareJid } from '../presence/jid.js'
-import type { Printed } from './printed.js'
 
 // A string has a head, and an entry in a map.
 const BYTES_BESIDE = 100
@@ -10,15 +10,15 @@ const BYTES_BESIDE = 100
  */
 export class RecentRosters {
   readonly #bytes: number
-  #younger = new Map<BareJid, Printed>()
+  #younger = new Map<BareJid, Bytes>()
   #youngerBytes = 0
-  #older = new Map<BareJid, Printed>()
+  #older = new Map<BareJid, Bytes>()
 
   constructor(bytes: number) {
     this.#bytes = bytes
   }
 
-  get(user: BareJid): Printed | undefined {
+  get(user: BareJid): Bytes | undefined {
     const recent = this.#younger.get(user)
     if (recent !== undefined) return recent
     const answer = this.#older.get(user)
@@ -26,9 +26,9 @@ export class RecentRosters {
     return answer
   }
 
-  set(user: BareJid, answer: Printed): void {
+  set(user: BareJid, answer: Bytes): void {
     this.delete(user)
-    const bytes = answer.bytes + BYTES_BESIDE
+    const bytes = answer.length + BYTES_BESIDE
     if (this.#youngerBytes + bytes > this.#bytes) {
       this.#older = this.#younger
       this.#younger = new Map()
@@ -40,7 +40,7 @@ export class RecentRosters {
 
   delete(user: BareJid): void {
     const before = this.#younger.get(user)
-    if (before !== undefined) this.#youngerBytes -= before.bytes + BYTES_BESIDE
+    if (before !== undefined) this.#youngerBytes -= before.length + BYTES_BESIDE
     this.#younger.delete(user)
     this.#older.delete(user)
   }

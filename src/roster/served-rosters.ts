@@ -1,6 +1,6 @@
+import { type Bytes, textOf, utf8 } from '../presence/bytes.js'
 import { type BareJid, domainOf } from '../presence/jid.js'
 import type { Contact, ContactJid } from './contact.js'
-import { measured, type Printed } from './printed.js'
 import { RecentRosters } from './recent-rosters.js'
 import { printContacts, readContacts } from './roster-json.js'
 
@@ -35,7 +35,7 @@ export class ServedRosters {
   /** Of all users, for who reads meanwhile. */
   #changes = 0
   /** For a user of whom nothing can be known. */
-  readonly componentAlone: Printed
+  readonly componentAlone: Bytes
   /** As it is printed. */
   readonly #component: string
 
@@ -44,7 +44,7 @@ export class ServedRosters {
     this.#recent = new RecentRosters(parts.recentBytes)
     const { component } = parts
     this.#component = component ? printContacts(new Map([[component.jid, { name: component.name, groups: [] }]])) : ''
-    this.componentAlone = measured(`{${this.#component}}`)
+    this.componentAlone = utf8(`{${this.#component}}`)
     for (const source of new Set(parts.sources.values())) {
       source.onChange?.(({ user }) => {
         this.#changes++
@@ -58,12 +58,12 @@ export class ServedRosters {
   }
 
   /** Never fails: an error would end the session of who logs in. `isGiven`: false where it is only looked at. */
-  of(user: BareJid, isGiven = true): Printed | Promise<Printed> {
+  of(user: BareJid, isGiven = true): Bytes | Promise<Bytes> {
     const recent = this.#recent.get(user)
     return recent === undefined ? this.#fetch(user, isGiven) : this.#serve(user, recent, isGiven)
   }
 
-  async #fetch(user: BareJid, isGiven: boolean): Promise<Printed> {
+  async #fetch(user: BareJid, isGiven: boolean): Promise<Bytes> {
     const changes = this.#changes
     let answer = this.componentAlone
     try {
@@ -78,23 +78,23 @@ export class ServedRosters {
     return this.#serve(user, answer, isGiven)
   }
 
-  #serve(user: BareJid, answer: Printed, isGiven: boolean): Printed {
+  #serve(user: BareJid, answer: Bytes, isGiven: boolean): Bytes {
     if (!isGiven) return answer
     const hidden = this.#parts.hidden(user)
     if (this.#component !== '') this.#parts.rostered(user)
     return hidden === undefined ? answer : this.#without(answer, hidden)
   }
 
-  #answer(printed: string): Printed {
+  #answer(printed: string): Bytes {
     const { address } = this.#parts
     const contacts = address ? addressed(printed, address) : printed
-    return measured(`{${this.#component}${this.#component && ','}${contacts}}`)
+    return utf8(`{${this.#component}${this.#component && ','}${contacts}}`)
   }
 
-  #without(answer: Printed, hidden: ReadonlySet<ContactJid>): Printed {
-    const roster = new Map(readContacts(answer.text.slice(1, -1)))
+  #without(answer: Bytes, hidden: ReadonlySet<ContactJid>): Bytes {
+    const roster = new Map(readContacts(textOf(answer).slice(1, -1)))
     for (const jid of hidden) roster.delete(this.#parts.address?.(jid) ?? jid)
-    return measured(`{${printContacts(roster)}}`)
+    return utf8(`{${printContacts(roster)}}`)
   }
 }
 

@@ -4,7 +4,8 @@ import type { AppId } from '../apps/app.js'
 import type { Ending, Parting, Sink, Stream } from '../delivery/stream.js'
 import { REFUSALS, type StreamGate } from '../delivery/stream-gate.js'
 import type { Streams } from '../delivery/streams.js'
-import { type Bytes, frames } from '../delivery/wire.js'
+import { frames } from '../delivery/wire.js'
+import type { Bytes } from '../presence/bytes.js'
 
 export interface AppSocketParts {
   readonly gate: Pick<StreamGate, 'admit'>

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { Audience } from '../../src/delivery/audience.js'
 import type { Told } from '../../src/delivery/update.js'
-import { type Bytes, lines } from '../../src/delivery/wire.js'
+import { lines } from '../../src/delivery/wire.js'
+import type { Bytes } from '../../src/presence/bytes.js'
 
 const UIDS = ['UIDa', 'UIDb', 'UIDc', 'UIDd']
 

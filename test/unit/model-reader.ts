@@ -3,7 +3,8 @@ import type { AppId } from '../../src/apps/app.js'
 import type { AppCursors } from '../../src/delivery/cursors.js'
 import type { Ending, Sink, Stream } from '../../src/delivery/stream.js'
 import type { Streams } from '../../src/delivery/streams.js'
-import { type Bytes, frames } from '../../src/delivery/wire.js'
+import { frames } from '../../src/delivery/wire.js'
+import type { Bytes } from '../../src/presence/bytes.js'
 import { framesIn } from './read-frames.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever came as JSON.

@@ -1,0 +1,13 @@
+/** Bytes, each of them a character (latin1): node writes a short string for less than it takes to make a buffer of it. */
+export type Bytes = string
+
+/** As UTF-8. */
+export function utf8(text: string): Bytes {
+  // Plain ASCII is its own bytes.
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1')
+}
+
+/** What `utf8` was given. */
+export function textOf(bytes: Bytes): string {
+  return Buffer.from(bytes, 'latin1').toString()
+}
