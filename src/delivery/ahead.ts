@@ -39,7 +39,10 @@ export class Ahead {
     const more = this.#told.length + told.length - this.#least - this.#taken
     if (more > 0) this.#taken += this.#budget.take(more)
     const room = this.#least + this.#taken - this.#told.length
-    for (const each of room < told.length ? told.slice(0, room) : told) this.#told.push(each)
+    for (const { update, position } of room < told.length ? told.slice(0, room) : told) {
+      // A cursor is cut out of those of many apps, which it would keep.
+      this.#told.push({ update, position, cursor: '' })
+    }
     return room >= told.length
   }
 

@@ -1,4 +1,5 @@
 import type { Grant } from '../apps/grant.js'
+import { type Bytes, utf8 } from '../presence/bytes.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Show, type Status, statusOf } from '../presence/presence.js'
 import type { Position } from './position.js'
@@ -58,12 +59,13 @@ export function revokedUpdate(uid: string): Update {
 }
 
 /** As the elements of a WebSocket frame. */
-export function asObject(update: Update, cursor?: string): string {
+export function asObject(update: Update, cursor?: string): Bytes {
   const { uid, status } = update
   // What a uid and a status are made of needs no escaping.
   const rest = restOf(update)
+  const more = rest && utf8(`,${rest}`)
   const tail = cursor === undefined ? '}' : `,"cursor":"${cursor}"}`
-  return `{"uid":"${uid}","status":"${status}"${rest && `,${rest}`}${tail}`
+  return `{"uid":"${uid}","status":"${status}"${more}${tail}`
 }
 
 /** As the elements of a line, of an event and of a webhook's data. */

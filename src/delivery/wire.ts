@@ -29,7 +29,7 @@ export const frames: Wire = {
     if (first && told.length === 1) return frame(`[${asObject(first.update, first.cursor)}]`)
     return frame(`[${told.map(({ update, cursor }) => asObject(update, cursor)).join()}]`)
   },
-  signal: (signal) => frame(JSON.stringify(signal)),
+  signal: (signal) => frame(utf8(JSON.stringify(signal))),
 }
 
 /** NDJSON. */
@@ -73,12 +73,19 @@ const LONG = 65_536
 const TEXT = '\x81'
 const SHORT_HEADS = Array.from({ length: SHORT }, (_, length) => TEXT + String.fromCharCode(length))
 
-function frame(text: string): Bytes {
-  const payload = utf8(text)
+function frame(payload: Bytes): Bytes {
   const { length } = payload
-  if (length < SHORT) return SHORT_HEADS[length] + payload
+  if (length < SHORT) return joined(SHORT_HEADS[length] + payload)
   const size = Buffer.alloc(length < LONG ? 2 : 8)
   if (length < LONG) size.writeUInt16BE(length)
   else size.writeBigUInt64BE(BigInt(length))
   return `${TEXT}${length < LONG ? '\x7e' : '\x7f'}${size.toString('latin1')}${payload}`
+}
+
+/**
+ * V8 puts the pieces of a string together when a character is asked for; until then it would keep all that they were cut out of,
+ * which may be the cursors of many apps, for as long as the frame waits.
+ */
+function joined(frame: Bytes): Bytes {
+  return frame.charCodeAt(0) === 0 ? '' : frame
 }
