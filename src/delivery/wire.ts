@@ -75,11 +75,14 @@ const SHORT_HEADS = Array.from({ length: SHORT }, (_, length) => TEXT + String.f
 
 function frame(payload: Bytes): Bytes {
   const { length } = payload
-  if (length < SHORT) return joined(SHORT_HEADS[length] + payload)
+  return joined((SHORT_HEADS[length] ?? longHead(length)) + payload)
+}
+
+function longHead(length: number): Bytes {
   const size = Buffer.alloc(length < LONG ? 2 : 8)
   if (length < LONG) size.writeUInt16BE(length)
   else size.writeBigUInt64BE(BigInt(length))
-  return `${TEXT}${length < LONG ? '\x7e' : '\x7f'}${size.toString('latin1')}${payload}`
+  return `${TEXT}${length < LONG ? '\x7e' : '\x7f'}${size.toString('latin1')}`
 }
 
 /**
