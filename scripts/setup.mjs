@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const PROSODY_PACKAGES = ['prosody', 'prosody-modules', 'lua-unbound']
 const COMPILER_PACKAGES = ['g++', 'make', 'python3']
-export const TEST_PACKAGES = [...PROSODY_PACKAGES, 'ejabberd', 'chromium', 'slowhttptest', 'strace']
+// What docs/app-developers.md says in Python is tried.
+const PYTHON_PACKAGES = ['python3', 'python3-jwt', 'python3-cryptography']
+export const TEST_PACKAGES = [...PROSODY_PACKAGES, 'ejabberd', 'chromium', 'slowhttptest', 'strace', ...PYTHON_PACKAGES]
 
 const OLDEST_NODE = [20, 19]
 const POLICY = '/usr/sbin/policy-rc.d'

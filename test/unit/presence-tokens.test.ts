@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { createPublicKey, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import jsonwebtoken from 'jsonwebtoken'
 import type { AppId } from '../../src/apps/app.js'
 import { PresenceTokens } from '../../src/apps/presence-tokens.js'
+import { printedSnippet } from '../support/printed-snippet.js'
 import { FakeClock } from './fake-clock.js'
 
 const ISSUER = 'https://gateway.example'
+// The first python3 of the PATH may be another, without the packages.
+const DEBIANS_PYTHON = '/usr/bin/python3'
 const APPID = `app_${'a'.repeat(24)}` as AppId
 
 describe('PresenceTokens', () => {
@@ -56,6 +64,32 @@ describe('PresenceTokens', () => {
       const byOther = () => jsonwebtoken.verify(text, key, options)
       if (isGood) byOther()
       else assert.throws(byOther, /jwt|signature/, `jsonwebtoken: ${what}`)
+    }
+  })
+
+  it('say the uid to PyJWT, used as it is printed, and only to the app and the browser that they are for', async () => {
+    const server = createServer(async (_, response) => response.end(JSON.stringify(await issued.jwks())))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    // PyJWT has the time from the system.
+    const issued = new PresenceTokens(url, secret, new FakeClock(Date.now()))
+    const snippet = printedSnippet('uid.py', {
+      'https://presence.example.org': url,
+      app_KqoKbFBfXGBgmmJVQqH7RbGI: APPID,
+    })
+    const uidOf = async (token: string, state: string) => {
+      const asked = `${snippet}\nimport sys\nprint(uid_of(sys.argv[1], sys.argv[2]))`
+      return (await promisify(execFile)(DEBIANS_PYTHON, ['-c', asked, token, state])).stdout.trim()
+    }
+    try {
+      const token = await issued.issue({ appid: APPID, uid: 'UID1', state: 's' })
+      assert.equal(await uidOf(token, 's'), 'UID1')
+      await assert.rejects(uidOf(token, 'another'), /this browser did not ask for it/)
+      await assert.rejects(uidOf(forged(token), 's'), /InvalidSignatureError/)
+      const foreign = await issued.issue({ appid: `app_${'b'.repeat(24)}` as AppId, uid: 'UID1', state: 's' })
+      await assert.rejects(uidOf(foreign, 's'), /InvalidAudienceError/)
+    } finally {
+      server.close()
     }
   })
 
