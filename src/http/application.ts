@@ -58,7 +58,9 @@ export function createApplication({ view, clock, batchLimit, turns, routes, page
     } catch (error) {
       const fault = faultOf(error)
       // Nobody expected it, so it belongs in the log. What is wrong with the storage, the storage says there itself.
-      if (fault.status === 500) failed(error)
+      if (fault.status === 500 && error !== fault) failed(error)
+      // RFC 9110 §15.5.2: it says with what one may try.
+      if (fault.status === 401 && !ctx.response.get('WWW-Authenticate')) ctx.set('WWW-Authenticate', 'Bearer')
       ctx.status = fault.status
       if (error instanceof AppFault && error.retryAfterMs !== null) {
         ctx.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)))

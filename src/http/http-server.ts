@@ -127,7 +127,7 @@ export class HttpServer {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
     if (this.#refused.has(socket)) return
     this.#refused.add(socket)
-    const answer = `HTTP/1.1 ${statusOf(error)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+    const answer = refusalOf(error)
     this.#pipelines.whenAnswered(socket, () => {
       if (socket.writable) socket.end(answer, () => socket.destroy())
     })
@@ -153,15 +153,23 @@ export function bindError(error: NodeJS.ErrnoException, host: string, port: numb
   }
 }
 
-function statusOf({ code }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return '431 Request Header Fields Too Large'
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return '413 Payload Too Large'
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return '408 Request Timeout'
-    default:
-      return '400 Bad Request'
-  }
+/** As HTTP has it: what node could not read never becomes a request. */
+function refusalOf({ code }: NodeJS.ErrnoException): string {
+  const [status, errno, error] = UNREADABLE[code ?? ''] ?? ['400 Bad Request', 101, 'this is not HTTP/1.1']
+  const body = JSON.stringify(faultBody(errno, error))
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${body}`
+}
+
+const UNREADABLE: Readonly<Record<string, readonly [status: string, errno: number, error: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 103, 'URL and headers are longer than 16 KiB'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Payload Too Large', 103, 'the chunk extensions are too long'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 101, 'the request took too long'],
+  // curl sends a name such as müller as it was typed.
+  HPE_INVALID_URL: ['400 Bad Request', 101, 'the URL must be ASCII; what is not must be percent-encoded'],
 }

@@ -20,15 +20,19 @@ export function parseStatusTarget(encoded: string, domains: Domains): StatusTarg
     // Once, and `+` is itself (RFC 3986 §2.4).
     if (encoded.includes('%')) text = decodeURIComponent(encoded)
   } catch {
-    return { kind: 'malformed', suffix: null }
+    return { kind: 'malformed', suffix: suffixOf(encoded) }
   }
   const whole = parseUserInput(text)
   // Also first: a served domain may end like a suffix. a@host.txt is a JID where host.txt is served.
   if (whole.fault === undefined && domains.has(whole.domain)) return target(whole, null)
-  const suffix = (SUFFIX.exec(text)?.[1] ?? null) as StatusFormat | null
+  const suffix = suffixOf(text)
   const name = suffix === null ? text : text.slice(0, -suffix.length - 1)
   if (/^~[^/@]+$/.test(text)) return { kind: 'link', token: name.slice(1), suffix }
   return target(suffix === null ? whole : parseUserInput(name), suffix)
+}
+
+function suffixOf(text: string): StatusFormat | null {
+  return (SUFFIX.exec(text)?.[1] ?? null) as StatusFormat | null
 }
 
 function target(parsed: ParsedJid, suffix: StatusFormat | null): StatusTarget {

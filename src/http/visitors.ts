@@ -104,7 +104,6 @@ export class Visitors {
       await this.#countWrite(ctx, found.user)
       return found.user
     }
-    ctx.set('WWW-Authenticate', 'Bearer')
     throw new HttpFault(401, 112, 'this is no personal token, or one that was removed')
   }
 

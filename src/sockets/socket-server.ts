@@ -2,7 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
 import type { AppId } from '../apps/app.js'
-import { FULL_RETRY_S, REFUSALS, type Refusal, type StreamGate } from '../delivery/stream-gate.js'
+import { FULL_RETRY_S, REFUSALS, type StreamGate } from '../delivery/stream-gate.js'
 import type { Clock, Timer } from '../presence/clock.js'
 import { AppSocket, type AppSocketParts, type AppSocketRequest } from './app-socket.js'
 
@@ -14,6 +14,12 @@ export interface SocketServerParts {
   /** What one message may have, in bytes. */
   readonly mostInFrame: number
   readonly failed: (error: unknown) => void
+}
+
+interface Fault {
+  readonly status: number
+  readonly errno: number
+  readonly error: string
 }
 
 // One timer for all: ten thousand sockets are looked at in a few ms.
@@ -47,6 +53,11 @@ export class SocketServer {
       closeTimeout: PARTING_MS,
     }
     this.#server = new WebSocketServer(options)
+    // RFC 6455 §4.4: whoever speaks another version is told which one is spoken here.
+    this.#server.on('wsClientError', ({ message }, socket) => {
+      const fault = { status: 400, errno: 101, error: message }
+      this.#refuse(socket as Socket, fault, ['Sec-WebSocket-Version: 13'])
+    })
     const { gate, streams, failed, mostInFrame } = parts
     this.#socketParts = { gate, streams, failed, bytesASecond: MESSAGES_A_SECOND * mostInFrame }
     this.#timer = this.#checkLater()
@@ -65,7 +76,10 @@ export class SocketServer {
       origin: request.headers.origin,
       hasTicket: asked.ticket !== null,
     })
-    if ('refused' in entered) return this.#refuse(socket, entered.refused)
+    if ('refused' in entered) {
+      const fault = REFUSALS[entered.refused]
+      return this.#refuse(socket, fault, fault.status === 429 ? [`Retry-After: ${FULL_RETRY_S}`] : [])
+    }
     socket.once('close', entered.leave)
     // A request that is not as RFC 6455 §4.2.1 has it is answered with an error, and closed.
     this.#server.handleUpgrade(request, socket, rest, (ws) => {
@@ -83,14 +97,13 @@ export class SocketServer {
   }
 
   /** Before it is a WebSocket: as HTTP has it. */
-  #refuse(socket: Socket, refusal: Refusal): void {
-    const { status, errno, error } = REFUSALS[refusal]
+  #refuse(socket: Socket, { status, errno, error }: Fault, headers: readonly string[]): void {
     const body = JSON.stringify({ result: 'KO', errno, error })
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'Content-Type: application/json; charset=utf-8',
       `Content-Length: ${Buffer.byteLength(body)}`,
-      ...(status === 429 ? [`Retry-After: ${FULL_RETRY_S}`] : []),
+      ...headers,
       'Connection: close',
     ]
     // The server does not count it any more, and would wait for it for ever.
@@ -111,7 +124,8 @@ export class SocketServer {
   }
 }
 
-const PATH = /^\/(app_[A-Za-z0-9_-]{24})(?:\?|$)/
+// RFC 9112 §3.2.2: a server takes the absolute form, too.
+const PATH = /^(?:https?:\/\/[^/?#]*)?\/(app_[A-Za-z0-9_-]{24})(?:\?|$)/
 
 function readRequest({ url = '', headers }: IncomingMessage): AppSocketRequest {
   const query = new URLSearchParams(url.slice(url.indexOf('?') + 1 || url.length))

@@ -69,6 +69,22 @@ describe('A gateway asked in malformed or unusual HTTP', function () {
     })
   }
 
+  it('says as JSON what was wrong with what is no request', async () => {
+    const faults: readonly [string, number, RegExp][] = [
+      [`GET /xmpp/status/alice@m\u00fcller.example HTTP/1.1\r\n${CLOSE}\r\n`, 101, /percent-encoded/],
+      [get(STATUS, `${CLOSE}X: ${'x'.repeat(17_000)}\r\n`), 103, /16 KiB/],
+      ['hello\r\n\r\n', 101, /HTTP/],
+    ]
+    for (const [bytes, errno, error] of faults) {
+      const [answer] = await RawHttp.ask(published.port, bytes)
+      assert.match(answer?.head ?? '', /^Content-Type: application\/json; charset=utf-8\r$/m)
+      const body = JSON.parse(answer?.body ?? '')
+      assert.deepEqual(Object.keys(body), ['result', 'errno', 'error'])
+      assert.equal(body.errno, errno)
+      assert.match(body.error, error)
+    }
+  })
+
   it('answers HEAD with a body, and what is asked after it', async () => {
     const raw = await RawHttp.open(published.port)
     raw.socket.write(`HEAD ${STATUS} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello${get(STATUS)}`)

@@ -125,6 +125,16 @@ describe('the rosters of a web app that exists', function () {
     assert(app.asked.includes('/failing/d'))
   })
 
+  it('are refused a refresh for a name that nobody has, which is no news for the log', async () => {
+    const headers = { Authorization: `Bearer ${TOKEN}` }
+    const { status } = await fetch(`${gateway.url}/roster_admin/healthy.example/refresh/a%20b`, { headers })
+    assert.equal(status, 500)
+    assert.deepEqual(
+      gateway.logLines.filter(({ msg }) => msg === 'unexpected error'),
+      [],
+    )
+  })
+
   it('are asked for anew when the app says that they changed', async () => {
     app.behaviours.set('healthy', answering({ 'new@example.org': {} }))
     const body = JSON.stringify(['alice', 'carol'])

@@ -136,6 +136,14 @@ describe('The API for signing in', () => {
     }
   })
 
+  it('says with each 401 how one signs in (RFC 9110 §15.5.2)', async () => {
+    const tried: Record<string, string>[] = [{}, { Authorization: 'Bearer tok_x' }, { Authorization: 'Basic eDp5' }]
+    for (const headers of tried) {
+      const answer = await browser.ask('GET', '/api/me/sessions', undefined, headers)
+      assert.deepEqual([answer.status, answer.headers.get('WWW-Authenticate')], [401, 'Bearer'])
+    }
+  })
+
   it('says 507 where a session or its end cannot be stored, and signs nobody in or out', async () => {
     const { json } = await begin('alice@h')
     database.pragma('query_only = ON')

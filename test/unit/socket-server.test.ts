@@ -188,6 +188,37 @@ describe('SocketServer', () => {
     page.socket.destroy()
   })
 
+  for (const [what, header] of [
+    ['another version', 'Sec-WebSocket-Version: 12\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='],
+    ['no key', 'Sec-WebSocket-Version: 13'],
+  ]) {
+    it(`refuses a handshake with ${what} as JSON, and says which version it speaks`, async () => {
+      const raw = await RawHttp.open(port)
+      raw.socket.end(
+        `GET /${APP} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${header}\r\n\r\n`,
+      )
+      const [answer] = await raw.untilEnd()
+      assert.equal(answer?.status, 400)
+      assert.match(answer.head, /^Content-Type: application\/json; charset=utf-8\r$/m)
+      assert.match(answer.head, /^Sec-WebSocket-Version: 13\r$/m)
+      assert.equal(JSON.parse(answer.body).errno, 101)
+      // No more than what looks at all of them.
+      await until(() => clock.timers === 1)
+    })
+  }
+
+  it('takes a path in absolute form', async () => {
+    const raw = await RawHttp.open(port)
+    const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+    raw.socket.write(
+      `GET http://x.example/${APP}?since=c HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: Bearer right\r\n${key}\r\n\r\n`,
+    )
+    const [request] = await until(() => opened.length > 0 && opened)
+    assert.equal(request?.appid, APP)
+    assert.equal(request?.since, 'c')
+    raw.socket.destroy()
+  })
+
   it('cuts off who answers no close frame', async () => {
     const { client, sink } = await connected()
     client.ws.pause()

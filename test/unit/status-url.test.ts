@@ -49,6 +49,7 @@ describe('The path of a status query', () => {
     ['no domain', 'alice@', 'malformed'],
     ['half an escape', 'alice%4@example.org', 'malformed'],
     ['an escape that is none', 'alice%zz@example.org', 'malformed'],
+    ['an escape that is none, and a suffix', 'alice%zz@example.org.json', 'malformed as json'],
     ['an escape that is no UTF-8', 'alice%ff@example.org', 'malformed'],
     ['an overlong slash', 'alice%c0%af@example.org', 'malformed'],
     ['NUL', 'alice%00@example.org', 'malformed'],
