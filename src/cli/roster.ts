@@ -107,7 +107,8 @@ class Import {
   }
 
   async run(file: string, format: RosterFormat): Promise<number> {
-    const { size } = statSync(file)
+    const size = statSync(file, { throwIfNoEntry: false })?.size
+    if (size === undefined) throw new Error(`there is no file ${file}`)
     await this.#client.report()
     let waiting = new Map<string, Waiting>()
     let characters = 0
