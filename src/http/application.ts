@@ -3,6 +3,7 @@ import Koa, { type Context } from 'koa'
 import { AppFault, type AppFaultKind } from '../apps/app-fault.js'
 import type { Clock } from '../presence/clock.js'
 import { faultBody, HttpFault } from './fault.js'
+import { linger } from './linger.js'
 import type { PublicView } from './public-view.js'
 import { statusBatch } from './routes/status-batch.js'
 import { STATUS_HEADERS, STATUS_PATH } from './status-endpoint.js'
@@ -68,8 +69,8 @@ export function createApplication({ view, clock, batchLimit, turns, routes, page
       ctx.vary('Accept')
       if (ctx.accepts('json', 'html') === 'html') await pages.fault(ctx, fault)
       else ctx.body = faultBody(fault.errno, fault.message)
-      // Nobody waits for the rest of a body that is refused for its size.
-      if (fault.status === 413 || fault.status === 429) ctx.set('Connection', 'close')
+      // The rest of a body that is refused for its size is of no use.
+      if (fault.status === 413 || fault.status === 429) linger(ctx, clock)
     }
   })
   app.use(router.routes())

@@ -69,6 +69,21 @@ describe('A gateway asked in malformed or unusual HTTP', function () {
     })
   }
 
+  it('answers also who sends all of a body that is too long before reading', async () => {
+    const length = 16 * MIB
+    const raw = await RawHttp.open(published.port)
+    raw.socket.pause()
+    const head = post(`Host: x\r\nContent-Length: ${length}\r\n`, '')
+    await new Promise<void>((resolve, reject) => {
+      raw.socket.write(head + ' '.repeat(length), (error) => (error ? reject(error) : resolve()))
+    })
+    raw.socket.resume()
+    const [answer] = await raw.untilEnd()
+    assert.equal(answer?.status, 413)
+    assert.match(answer.head, /^Connection: close\r$/m)
+    assert.equal(JSON.parse(answer.body).errno, 103)
+  })
+
   it('says as JSON what was wrong with what is no request', async () => {
     const faults: readonly [string, number, RegExp][] = [
       [`GET /xmpp/status/alice@m\u00fcller.example HTTP/1.1\r\n${CLOSE}\r\n`, 101, /percent-encoded/],
