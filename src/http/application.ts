@@ -81,6 +81,12 @@ export function createApplication({ view, clock, batchLimit, turns, routes, page
     ctx.set('Allow', 'GET, HEAD, OPTIONS')
     ctx.status = 405
   })
+  // Who asks for a WebSocket never comes here.
+  app.use(async (ctx, next) => {
+    if (ctx.method !== 'GET' || !APP_PATH.test(ctx.path)) return next()
+    ctx.set({ Connection: 'Upgrade', Upgrade: 'websocket' })
+    throw new HttpFault(426, 101, 'this is for WebSockets')
+  })
   app.use(router.allowedMethods())
   return app
 }
@@ -107,6 +113,8 @@ const APP_FAULTS: Readonly<Record<AppFaultKind, readonly [status: number, errno:
   'too-often': [429, 140],
   'not-now': [503, 152],
 }
+
+const APP_PATH = /^\/app_[A-Za-z0-9_-]{24}$/
 
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'])
 

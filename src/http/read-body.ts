@@ -3,6 +3,9 @@ import type { Context } from 'koa'
 import type * as z from 'zod'
 import { HttpFault } from './fault.js'
 
+// What is no UTF-8 would be stored as something else; a byte order mark is left out (RFC 8259 §8.1).
+const STRICT = { fatal: true }
+
 /** The body as JSON. Throws HttpFault 400 (100) for what is none, 413 (103) for what is longer. */
 export async function readJson(ctx: Context, maxBytes: number): Promise<unknown> {
   const text = await readText(ctx, maxBytes, 'the body is not JSON')
@@ -31,7 +34,8 @@ export async function readForm(ctx: Context, maxBytes = 16 * 1024): Promise<Read
 
 async function readText(ctx: Context, maxBytes: number, what: string): Promise<string> {
   try {
-    return await parseBody.text(ctx.req, { limit: maxBytes })
+    const bytes = Buffer.from(await parseBody.text(ctx.req, { limit: maxBytes, encoding: 'binary' }), 'latin1')
+    return new TextDecoder('utf-8', STRICT).decode(bytes)
   } catch (error) {
     if ((error as { status?: number }).status === 413) throw new HttpFault(413, 103, 'the body is too large')
     throw new HttpFault(400, 100, what)

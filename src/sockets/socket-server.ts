@@ -89,11 +89,14 @@ export class SocketServer {
     })
   }
 
-  /** Cuts off whoever is left. */
+  /** Says so to whoever is left, and cuts them off. */
   stop(): void {
     this.#stopped = true
     this.#timer.cancel()
-    for (const socket of this.#sockets) socket.terminate('shutdown')
+    for (const socket of this.#sockets) {
+      socket.end('shutdown')
+      socket.terminate('shutdown')
+    }
   }
 
   /** Before it is a WebSocket: as HTTP has it. */

@@ -248,9 +248,9 @@ describe('WebSockets of apps', function () {
   it('leave every other upgrade and path to HTTP', async () => {
     const asked = [
       ['GET /xmpp/status/nobody@example.org.txt', 'Upgrade: websocket', 404],
-      [`GET /${streaming.app.appid}`, 'Upgrade: h2c', 404],
+      [`GET /${streaming.app.appid}`, 'Upgrade: h2c', 426],
       [`POST /${streaming.app.appid}`, 'Upgrade: websocket', 404],
-      [`GET /${streaming.app.appid}`, 'Upgrade: websocket\r\nContent-Length: 0', 404],
+      [`GET /${streaming.app.appid}`, 'Upgrade: websocket\r\nContent-Length: 0', 426],
       [`GET /${streaming.app.appid}/x`, 'Upgrade: websocket', 404],
       [`GET /${streaming.app.appid}`, 'Upgrade: websocket', 400],
     ] as const
@@ -299,7 +299,8 @@ describe('WebSockets of apps', function () {
       times.add(reconnect)
     }
     assert(times.size > 5)
-    await waiting.closed()
+    // Who has not shown her key yet has no stream to be told by.
+    assert.equal(await waiting.closed(), 1012)
     await streaming.gateway.start()
     await streaming.reconnected()
     other = await new StreamSocket(streaming.port, streaming.appAt(1).appid, { key: streaming.appAt(1).key }).ready()

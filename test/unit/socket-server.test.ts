@@ -226,12 +226,12 @@ describe('SocketServer', () => {
     await until(() => connections[0]?.destroyed)
   })
 
-  it('cuts off who is left, when it stops', async () => {
+  it('says to who is left that it goes when it stops, and cuts them off', async () => {
     const { client } = await connected()
     const waiting = await new StreamSocket(port, APP).opened()
     server.stop()
-    assert.equal(await client.closed(), 1006)
-    assert.equal(await waiting.closed(), 1006)
+    assert.equal(await client.closed(), 1012)
+    assert.equal(await waiting.closed(), 1012)
     assert.deepEqual(partings, ['shutdown'])
   })
 })

@@ -22,7 +22,7 @@ describe('POST /<appid>/tickets', () => {
   afterEach(() => server.stop())
 
   async function ask(body: unknown, headers: Record<string, string> = { Authorization: `Bearer ${KEY}` }, app = APP) {
-    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    const text = typeof body === 'string' || body instanceof Blob ? body : JSON.stringify(body)
     const response = await fetch(server.url(`/${app}/tickets`), { method: 'POST', headers, body: text })
     // biome-ignore lint/suspicious/noExplicitAny: whatever came as JSON.
     return { status: response.status, headers: response.headers, json: (await response.json()) as any }
@@ -69,6 +69,11 @@ describe('POST /<appid>/tickets', () => {
     assert.deepEqual(await errnoOf({}), [400, 101, 'uids: is missing'])
     assert.deepEqual((await errnoOf({ uids: SOME, key: KEY })).slice(0, 2), [400, 101])
     assert.deepEqual(await errnoOf('{'), [400, 100, 'the body is not JSON'])
+    assert.deepEqual(await errnoOf(new Blob(['{"uids":["', Uint8Array.of(0xff), '"]}'])), [
+      400,
+      100,
+      'the body is not JSON',
+    ])
     assert.deepEqual(await errnoOf({ uids: ['x'.repeat(65_536)] }), [413, 103, 'the body is too large'])
   })
 
