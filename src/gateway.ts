@@ -21,8 +21,9 @@ import { ControlServer } from './ops/control-server.js'
 import type { Log } from './ops/log.js'
 import { Metrics } from './ops/metrics.js'
 import { OpsServer } from './ops/ops-server.js'
-import type { Clock, Timer } from './presence/clock.js'
+import type { Clock } from './presence/clock.js'
 import { Domains } from './presence/domains.js'
+import { every } from './presence/every.js'
 import { domainOf } from './presence/jid.js'
 import { PresenceBoard } from './presence/presence-board.js'
 import type { StoredPresence } from './presence/presence-store.js'
@@ -418,14 +419,7 @@ export class Gateway {
 
   /** Until it is stopped. */
   #every(ms: number, run: () => void): void {
-    let timer: Timer
-    const again = () => {
-      timer = this.#clock.after(ms, () => {
-        run()
-        again()
-      })
-    }
-    again()
+    const timer = every(this.#clock, ms, run)
     this.#opened.push(() => timer.cancel())
   }
 

@@ -2,6 +2,7 @@ import type { AppId } from '../apps/app.js'
 import type { Grant, GrantStore } from '../apps/grant.js'
 import type { GrantChange } from '../apps/grants.js'
 import type { Timer } from '../presence/clock.js'
+import { every } from '../presence/every.js'
 import type { BareJid } from '../presence/jid.js'
 import type { LogBatch } from './change-log.js'
 import type { Cursors } from './cursors.js'
@@ -43,7 +44,7 @@ export class Feeds {
   /** By the user, the feeds that she is in, and her grants there. */
   readonly #byUser = new Map<BareJid, Map<Feed, Grant>>()
   readonly #unlisten: (() => void)[]
-  #timer: Timer
+  readonly #timer: Timer
 
   constructor(parts: FeedsParts) {
     this.#parts = parts
@@ -53,7 +54,7 @@ export class Feeds {
         for (const { feed } of this.#opened.values()) feed.lost()
       }),
     ]
-    this.#timer = this.#checkLater()
+    this.#timer = every(parts, CHECK_MS, () => this.#check())
   }
 
   stop(): void {
@@ -171,13 +172,10 @@ export class Feeds {
     for (const user of feed.users) this.#unlink(user, feed)
   }
 
-  #checkLater(): Timer {
-    return this.#parts.after(CHECK_MS, () => {
-      for (const opened of this.#opened.values()) {
-        if (opened.readers === 0 && ++opened.idle > KEPT_CHECKS) this.#drop(opened)
-      }
-      this.checkFreshness()
-      this.#timer = this.#checkLater()
-    })
+  #check(): void {
+    for (const opened of this.#opened.values()) {
+      if (opened.readers === 0 && ++opened.idle > KEPT_CHECKS) this.#drop(opened)
+    }
+    this.checkFreshness()
   }
 }

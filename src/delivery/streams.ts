@@ -1,5 +1,6 @@
 import type { AppId } from '../apps/app.js'
 import type { Clock, Timer } from '../presence/clock.js'
+import { every } from '../presence/every.js'
 import type { Feeds } from './feeds.js'
 import { type Ending, type Parting, type Sink, Stream, type StreamLimits } from './stream.js'
 import type { Transport, Wire } from './wire.js'
@@ -47,12 +48,12 @@ export class Streams {
   /** Of those with a key, the oldest first. */
   readonly #keyed = new Map<AppId, Set<Stream>>()
   readonly #counts: Record<Transport, number> = { websocket: 0, ndjson: 0, sse: 0 }
-  #timer: Timer
+  readonly #timer: Timer
   #isClosing = false
 
   constructor(parts: StreamsParts) {
     this.#parts = parts
-    this.#timer = this.#checkLater()
+    this.#timer = every(parts.clock, CHECK_MS, () => this.#check())
   }
 
   /** Those that are open. */
@@ -141,16 +142,13 @@ export class Streams {
     if (updates > 0) this.#parts.counter.sent(stream.wire.transport, updates)
   }
 
-  #checkLater(): Timer {
-    return this.#parts.clock.after(CHECK_MS, () => {
-      for (const streams of this.#ofApp.values()) {
-        for (const stream of streams) {
-          stream.check()
-          this.#count(stream)
-        }
+  #check(): void {
+    for (const streams of this.#ofApp.values()) {
+      for (const stream of streams) {
+        stream.check()
+        this.#count(stream)
       }
-      this.#timer = this.#checkLater()
-    })
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import type { App, AppId } from '../apps/app.js'
 import { AppFault } from '../apps/app-fault.js'
 import type { Apps } from '../apps/apps.js'
 import type { GrantChange } from '../apps/grants.js'
-import type { Timer } from '../presence/clock.js'
+import { every } from '../presence/every.js'
 import { AheadBudget } from './ahead.js'
 import { Courier, type CourierParts } from './courier.js'
 import type { Feed } from './feed.js'
@@ -57,10 +57,10 @@ export class Webhooks {
     this.#calls = new WebhookCalls({ post, secrets, clock })
     this.#tests = new TestCalls(this.#calls, parts)
     this.#timers = [
-      this.#every(NOTE_EVERY_MS, () => {
+      every(clock, NOTE_EVERY_MS, () => {
         for (const courier of this.#couriers.values()) courier.note()
       }),
-      this.#every(TELL_EVERY_MS, () => {
+      every(clock, TELL_EVERY_MS, () => {
         for (const appid of this.#untold) this.changed(appid)
       }),
     ]
@@ -222,18 +222,6 @@ export class Webhooks {
       if (this.#turns.get(appid) === quiet) this.#turns.delete(appid)
     })
     return turn
-  }
-
-  #every(ms: number, run: () => void): { cancel(): void } {
-    let timer: Timer
-    const again = () => {
-      timer = this.#parts.clock.after(ms, () => {
-        run()
-        again()
-      })
-    }
-    again()
-    return { cancel: () => timer.cancel() }
   }
 }
 

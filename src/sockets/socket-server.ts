@@ -4,6 +4,7 @@ import { WebSocketServer } from 'ws'
 import type { AppId } from '../apps/app.js'
 import { FULL_RETRY_S, REFUSALS, type StreamGate } from '../delivery/stream-gate.js'
 import type { Clock, Timer } from '../presence/clock.js'
+import { every } from '../presence/every.js'
 import { AppSocket, type AppSocketParts, type AppSocketRequest } from './app-socket.js'
 
 export interface SocketServerParts {
@@ -36,7 +37,7 @@ export class SocketServer {
   readonly #server: WebSocketServer
   readonly #socketParts: AppSocketParts
   readonly #sockets = new Set<AppSocket>()
-  #timer: Timer
+  readonly #timer: Timer
   #stopped = false
 
   constructor(parts: SocketServerParts) {
@@ -60,7 +61,7 @@ export class SocketServer {
     })
     const { gate, streams, failed, mostInFrame } = parts
     this.#socketParts = { gate, streams, failed, bytesASecond: MESSAGES_A_SECOND * mostInFrame }
-    this.#timer = this.#checkLater()
+    this.#timer = every(parts.clock, CHECK_MS, () => this.#check())
   }
 
   takes({ url }: IncomingMessage): boolean {
@@ -118,12 +119,9 @@ export class SocketServer {
       .end(`${head.join('\r\n')}\r\n\r\n${body}`)
   }
 
-  #checkLater(): Timer {
-    return this.#parts.clock.after(CHECK_MS, () => {
-      const now = this.#parts.clock.steady()
-      for (const socket of this.#sockets) socket.check(now)
-      this.#timer = this.#checkLater()
-    })
+  #check(): void {
+    const now = this.#parts.clock.steady()
+    for (const socket of this.#sockets) socket.check(now)
   }
 }
 
