@@ -11,9 +11,7 @@ import { bindError, HttpServer } from './http/http-server.js'
 import { PublicView } from './http/public-view.js'
 import { RosterEndpoint } from './http/roster-endpoint.js'
 import { RosterTokens } from './http/roster-tokens.js'
-import { presenceStreamRoute } from './http/routes/presence-stream.js'
 import { type RosterRouteParts, rosterRoutes } from './http/routes/rosters.js'
-import { ticketRoutes } from './http/routes/tickets.js'
 import { StatusEndpoint } from './http/status-endpoint.js'
 import { Turns } from './http/turns.js'
 import { bootId } from './ops/boot-id.js'
@@ -32,7 +30,6 @@ import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
 import { RosterControl } from './roster-control.js'
 import { RosterSide } from './roster-side.js'
-import { SocketServer } from './sockets/socket-server.js'
 import { explainStorage, StorageError, storageError } from './storage/database.js'
 import { DirectoryLock } from './storage/directory-lock.js'
 import { Storage } from './storage/storage.js'
@@ -46,7 +43,6 @@ const FORGET_EVERY_MS = 3_600_000
 const CHECK_STORAGE_MS = 1000
 const PRUNE_EVERY_MS = 1000
 const KNOWN_UNTIL_MS = 60_000
-const SAY_FULL_EVERY_MS = 3_600_000
 
 /** The whole service, built from its parts and started in order. */
 export class Gateway {
@@ -101,6 +97,8 @@ export class Gateway {
     const { xmpp, limits } = config
     const failed = (error: unknown) =>
       log.error({ error: String((error as Error)?.stack ?? error) }, 'unexpected error')
+
+    const metrics = new Metrics()
 
     // Storage
     const { directory } = config.storage
@@ -225,7 +223,7 @@ export class Gateway {
     })
 
     // Operations
-    const metrics = new Metrics({
+    metrics.read({
       board,
       linkOnline: () => link.online,
       storageFailing: () => storage.fault !== null,
@@ -278,7 +276,6 @@ export class Gateway {
       random: randomBytes,
     })
     this.#opened.push(() => web.stop())
-    let fullSaidUntil = Number.NEGATIVE_INFINITY
     const delivery: DeliverySide = await DeliverySide.start({
       config,
       storage,
@@ -290,22 +287,11 @@ export class Gateway {
       clock,
       random: randomBytes,
       fraction: Math.random,
+      clientAddress: web.addressOf,
       tellOff: (app, off) => web.notices.webhookOff(app, off.because),
       failed,
-      counter: {
-        refused: (why) => {
-          metrics.streamsRefused.add(why)
-          if (why !== 'full' || clock.steady() < fullSaidUntil) return
-          fullSaidUntil = clock.steady() + SAY_FULL_EVERY_MS
-          log.warn(
-            { open: delivery.streams.counts },
-            'no more streams are let in: as many as there is room for are open',
-          )
-        },
-        ended: (_, parting) => metrics.streamsEnded.add(parting),
-        sent: (transport, updates) => metrics.updatesSent.add(transport, updates),
-        called: (answer) => metrics.webhookCalls.add(answer),
-      },
+      log,
+      metrics,
     })
     this.#opened.push(() => delivery.stop())
     const turns = new Turns()
@@ -314,21 +300,8 @@ export class Gateway {
       clock,
       batchLimit: limits.batch,
       turns,
-      routes: [
-        (router) => rosterRoutes(router, rosterParts),
-        ...web.routes,
-        (router) => ticketRoutes(router, delivery),
-        (router) => presenceStreamRoute(router, { ...delivery, address: web.addressOf, clock }),
-      ],
+      routes: [(router) => rosterRoutes(router, rosterParts), ...web.routes, ...delivery.routes],
       pages: web.pages,
-      failed,
-    })
-    const sockets = new SocketServer({
-      gate: delivery.gate,
-      streams: delivery.streams,
-      clientAddress: web.addressOf,
-      clock,
-      mostInFrame: limits.frame,
       failed,
     })
     const http = new HttpServer(config.http, {
@@ -336,14 +309,13 @@ export class Gateway {
       clock,
       first,
       rest: application.callback(),
-      upgrades: sockets,
+      upgrades: delivery.sockets,
       failed,
     })
     // Also where it cannot start: the others look after their connections from the beginning.
     this.#opened.push(() => http.stop())
     // The server waits for connections to end; those of streams do when their readers are asked to come back.
-    this.#opened.push(() => sockets.stop())
-    this.#opened.push(() => delivery.streams.stop())
+    this.#opened.push(() => delivery.dismiss())
     const url = await http.start()
     // Stopped while rosters are still served: Prosody fetches them.
     this.#opened.push(() => refreshes.stop())

@@ -16,13 +16,13 @@ export interface MetricSources {
   readonly rosterRefreshes: { readonly waiting: number; readonly faults: { readonly length: number } }
 }
 
-interface Tally {
+export interface Tally {
   add(value?: string | number, count?: number): void
 }
 
 const PREFIX = 'presence_gateway_'
 
-/** What Prometheus reads at /metrics. Nothing is computed before it asks. */
+/** What Prometheus reads at /metrics: what is counted here, and what is read elsewhere once it asks. */
 export class Metrics {
   readonly registry = new Registry()
   readonly statusAnswers = this.#tally('status_answers_total', 'Answers to status queries by HTTP status code', 'code')
@@ -62,10 +62,14 @@ export class Metrics {
     'answer',
   )
 
-  constructor(sources: MetricSources) {
-    const { board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes, streams, webhooks } = sources
+  constructor() {
     // Event-loop lag, memory, CPU, garbage collection.
     collectDefaultMetrics({ register: this.registry })
+  }
+
+  /** What stands somewhere already, and is read there. To be called once. */
+  read(sources: MetricSources): void {
+    const { board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes, streams, webhooks } = sources
     this.#gauge('link_up', 'Whether the link to the XMPP server is up', () => Number(linkOnline()))
     this.#gauge('storage_failing', 'Whether storing fails', () => Number(storageFailing()))
     this.#gauge('unstored_users', 'Users whose newest presence is not stored yet', unstoredUsers)

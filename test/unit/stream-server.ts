@@ -7,8 +7,6 @@ import { DeliverySide, type DeliverySideParts } from '../../src/delivery-side.js
 import { createApplication } from '../../src/http/application.js'
 import { clientAddress } from '../../src/http/client-address.js'
 import { HttpServer } from '../../src/http/http-server.js'
-import { presenceStreamRoute } from '../../src/http/routes/presence-stream.js'
-import { ticketRoutes } from '../../src/http/routes/tickets.js'
 import { Turns } from '../../src/http/turns.js'
 import type { BareJid } from '../../src/presence/jid.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
@@ -22,7 +20,13 @@ export const APP = 'app_aaaaaaaaaaaaaaaaaaaaaaaa' as AppId
 export const OTHER = 'app_bbbbbbbbbbbbbbbbbbbbbbbb' as AppId
 export const KEY = 'k'.repeat(1024)
 
-const LIMITS = { streamBuffer: 1024 ** 2, streamLag: 10_000, streamsPerApp: 10, connectionsPerAddress: 100 }
+const LIMITS = {
+  frame: 65_536,
+  streamBuffer: 1024 ** 2,
+  streamLag: 10_000,
+  streamsPerApp: 10,
+  connectionsPerAddress: 100,
+}
 const WHOEVER = '127.0.0.1'
 
 /** Log, streams and HTTP server as the gateway puts them together, two apps with one key, and time that stands still. */
@@ -57,6 +61,7 @@ export class StreamServer {
       appid === APP || appid === OTHER
         ? anApp({ appid: appid as AppId, active: !this.#inactive.has(appid as AppId) })
         : null
+    const address = clientAddress([WHOEVER])
     const delivery = await DeliverySide.start({
       config: {
         limits: { ...LIMITS, ...limits },
@@ -79,28 +84,26 @@ export class StreamServer {
       } as unknown as DeliverySideParts['grants'],
       address: (user) => user,
       clock,
+      clientAddress: address,
       tellOff: async () => false,
       random: randomBytes,
       fraction: () => 0.5,
       failed,
-      counter: {
-        refused: (why) => this.refused.push(why),
-        ended: (_, why) => this.ended.push(why),
-        sent: () => {},
-        called: () => {},
+      log: { warn: () => {} },
+      metrics: {
+        streamsRefused: { add: (why) => this.refused.push(String(why)) },
+        streamsEnded: { add: (why) => this.ended.push(String(why)) },
+        updatesSent: { add: () => {} },
+        webhookCalls: { add: () => {} },
       },
     })
     this.#delivery = delivery
-    const address = clientAddress([WHOEVER])
     const application = createApplication({
       view: {} as never,
       clock,
       batchLimit: 1,
       turns: new Turns(),
-      routes: [
-        (router) => ticketRoutes(router, delivery),
-        (router) => presenceStreamRoute(router, { ...this.delivery, address, clock }),
-      ],
+      routes: delivery.routes,
       pages: NO_PAGES,
       failed,
     })
@@ -124,7 +127,7 @@ export class StreamServer {
 
   /** Asks all readers to come back. */
   async dismiss(): Promise<void> {
-    const stopping = this.delivery.streams.stop()
+    const stopping = this.delivery.dismiss()
     await this.clock.passing(500)
     await stopping
   }
