@@ -1,36 +1,16 @@
-import type { AccountSources } from './apps/accounts.js'
-import type { Config } from './config.js'
-import type { SideReport } from './gateway-control.js'
-import type { Log } from './ops/log.js'
-import type { Clock } from './presence/clock.js'
-import type { Domains } from './presence/domains.js'
 import type { BareJid } from './presence/jid.js'
-import type { PresenceBoard } from './presence/presence-board.js'
 import { VERSION } from './version.js'
 import { AccountLink } from './xmpp/account-link.js'
 import { AccountReconciler } from './xmpp/account-reconciler.js'
 import { AccountRoster } from './xmpp/account-roster.js'
-import { AccountRouter, type AccountRouterParts } from './xmpp/account-router.js'
-import type { LinkObserver, Randomness } from './xmpp/guarded-link.js'
+import { AccountRouter } from './xmpp/account-router.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
-import type { StanzaCounter } from './xmpp/stanza-router.js'
 import { presence } from './xmpp/stanzas.js'
 import { streamBounds } from './xmpp/xml-stream-reader.js'
-
-export interface AccountSideParts {
-  readonly config: Config
-  readonly board: PresenceBoard
-  readonly domains: Domains
-  readonly clock: Clock
-  readonly random: Randomness
-  readonly log: Log
-  readonly observer: LinkObserver
-  readonly counter: StanzaCounter
-  readonly heard: AccountRouterParts['heard']
-}
+import type { SideReport, XmppSide, XmppSideParts } from './xmpp-side.js'
 
 /** The XMPP side of a gateway that is a plain account: whom its roster lets it see. */
-export class AccountSide implements AccountSources {
+export class AccountSide implements XmppSide {
   readonly link: AccountLink
   /** Whom it sees, its roster says, and nothing else. */
   readonly subscriptions = null
@@ -38,7 +18,7 @@ export class AccountSide implements AccountSources {
   readonly router: AccountRouter
   readonly #reconciler: AccountReconciler
 
-  constructor({ config, board, domains, clock, random, log, observer, counter, heard }: AccountSideParts) {
+  constructor({ config, board, domains, clock, random, log, observer, counter, heard }: XmppSideParts) {
     const { service, jid, password, verifyEvery } = config.xmpp
     const domain = jid.slice(jid.lastIndexOf('@') + 1)
     this.link = new AccountLink(

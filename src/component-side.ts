@@ -1,55 +1,39 @@
 import type { Forgotten } from './accounts/forgotten.js'
-import type { AccountSources } from './apps/accounts.js'
-import type { Config } from './config.js'
-import type { DomainReport, SideReport } from './gateway-control.js'
-import type { Log } from './ops/log.js'
-import type { Clock, Timer } from './presence/clock.js'
-import type { Domains } from './presence/domains.js'
+import type { Timer } from './presence/clock.js'
 import { type BareJid, domainOf } from './presence/jid.js'
 import { isAvailable } from './presence/presence.js'
-import type { PresenceBoard } from './presence/presence-board.js'
 import type { Subscriptions } from './presence/subscriptions.js'
 import type { RosterSide } from './roster-side.js'
 import { VERSION } from './version.js'
 import { ComponentCard } from './xmpp/component-card.js'
 import { ComponentLink } from './xmpp/component-link.js'
 import { EjabberdHttpApi } from './xmpp/ejabberd-api.js'
-import type { LinkObserver, Randomness } from './xmpp/guarded-link.js'
 import { PrivilegedSource } from './xmpp/privileged-source.js'
 import { Reconciler, type ReconcilerObserver } from './xmpp/reconciler.js'
 import { RosterLogins } from './xmpp/roster-logins.js'
 import { proveRosterPrivilege } from './xmpp/roster-privilege.js'
 import { ServiceDiscovery } from './xmpp/service-discovery.js'
-import { type RouterParts, type StanzaCounter, StanzaRouter } from './xmpp/stanza-router.js'
+import { StanzaRouter } from './xmpp/stanza-router.js'
 import { SubscriptionSource } from './xmpp/subscription-source.js'
 import { streamBounds } from './xmpp/xml-stream-reader.js'
+import type { DomainReport, SideReport, XmppSide, XmppSideParts } from './xmpp-side.js'
 
 const RETRY_SAVING_MS = 5000
 const PARTING_MS = 2000
 // Sooner than whoever asks for the report gives up.
 const REPORT_MS = 5000
 
-export interface ComponentSideParts {
-  readonly config: Config
-  readonly board: PresenceBoard
-  readonly domains: Domains
+export interface ComponentSideParts extends XmppSideParts {
   readonly subscribers: Subscriptions
   readonly rosterSide: RosterSide
   readonly forgotten: Pick<Forgotten, 'has'>
-  readonly clock: Clock
-  readonly random: Randomness
-  readonly log: Log
-  readonly observer: LinkObserver
-  readonly counter: StanzaCounter
-  readonly heard: RouterParts['heard']
 }
 
 /** The XMPP side of a gateway that is a component: every source of presence that its server and its users open to it. */
-export class ComponentSide implements AccountSources {
+export class ComponentSide implements XmppSide {
   readonly link: ComponentLink
   readonly router: StanzaRouter
   readonly subscriptions: SubscriptionSource
-  /** It has none of its own. */
   readonly roster = null
   readonly #parts: ComponentSideParts
   readonly #privileged: PrivilegedSource
@@ -127,7 +111,6 @@ export class ComponentSide implements AccountSources {
     this.#reconciler = reconciler
   }
 
-  /** She was given a roster with the component in it. */
   rostered(user: BareJid): void {
     this.subscriptions.rostered(user)
     this.#logins.given(user)

@@ -1,8 +1,12 @@
 import { getHeapStatistics } from 'node:v8'
+import type Router from '@koa/router'
 import type { Config } from './config.js'
 import { UndiciHttpClient } from './http/http-client.js'
-import type { RefreshOutcome } from './http/routes/rosters.js'
+import { RosterEndpoint } from './http/roster-endpoint.js'
+import { RosterTokens } from './http/roster-tokens.js'
+import { type RefreshOutcome, rosterRoutes } from './http/routes/rosters.js'
 import type { Log } from './ops/log.js'
+import type { Metrics } from './ops/metrics.js'
 import type { Clock } from './presence/clock.js'
 import type { Domains } from './presence/domains.js'
 import { type BareJid, domainOf } from './presence/jid.js'
@@ -12,7 +16,8 @@ import { ModuleRefresh } from './roster/module-refresh.js'
 import { ModuleRefreshes } from './roster/module-refreshes.js'
 import { Rosters } from './roster/rosters.js'
 import { ServedRosters } from './roster/served-rosters.js'
-import { type UpstreamHandler, UpstreamRosters } from './roster/upstream-rosters.js'
+import { UpstreamRosters } from './roster/upstream-rosters.js'
+import { RosterControl } from './roster-control.js'
 import type { Storage } from './storage/storage.js'
 import type { Link } from './xmpp/link.js'
 import { PrivilegedRosters } from './xmpp/privileged-rosters.js'
@@ -27,10 +32,7 @@ export interface RosterSideParts {
   readonly clock: Clock
   readonly log: Log
   readonly fraction: () => number
-  readonly counter: {
-    fetched: UpstreamHandler['fetched']
-    servedStale(domain: string): void
-  }
+  readonly metrics: Pick<Metrics, 'rosterFetches' | 'staleRosters'>
 }
 
 // A connection on which nothing happens for ten is cut off.
@@ -45,12 +47,17 @@ export class RosterSide {
   readonly refreshes: ModuleRefreshes
   /** What is in every roster by itself; null: nobody. An account is in those of its contacts only. */
   readonly component: { readonly jid: string; readonly name: string } | null
+  /** For koa. */
+  readonly routes: readonly ((router: Router) => void)[]
+  /** For the control socket. */
+  readonly control: RosterControl
+  readonly #tokens: RosterTokens
   readonly #parts: RosterSideParts
   readonly #calls: UndiciHttpClient
   #written: PrivilegedRosters | null = null
 
   constructor(parts: RosterSideParts) {
-    const { config, storage, board, clock } = parts
+    const { config, storage, board, domains, clock } = parts
     this.#parts = parts
     this.#calls = new UndiciHttpClient(clock)
     const injects = config.roster.injectComponent && config.xmpp.connection === 'component'
@@ -70,6 +77,17 @@ export class RosterSide {
     )
     this.rosters.onChange((change) => this.refreshes.changed(change))
     board.onChange((change) => this.refreshes.presenceChanged(change))
+    this.#tokens = new RosterTokens(config.roster.tokens)
+    const offered = {
+      rosters: this.rosters,
+      domains,
+      tokens: this.#tokens,
+      isKeptHere: (domain: string) => this.isKeptHere(domain),
+      component: this.component?.jid ?? null,
+      refresh: (domain: string, users: readonly BareJid[]) => this.refresh(domain, users),
+    }
+    this.routes = [(router) => rosterRoutes(router, offered)]
+    this.control = new RosterControl(offered)
   }
 
   isKeptHere(domain: string): boolean {
@@ -105,10 +123,10 @@ export class RosterSide {
     return written
   }
 
-  /** `rostered`: told of whoever has the component in her roster by being served it. */
-  served(rostered: (user: BareJid) => void, failed: (error: unknown) => void): ServedRosters {
+  /** Where servers fetch them. `rostered`: told of whoever has the component in her roster by being served it. */
+  endpoint(rostered: (user: BareJid) => void, failed: (error: unknown) => void): RosterEndpoint {
     const { domains } = this.#parts
-    return new ServedRosters({
+    const served = new ServedRosters({
       sources: new Map([...domains].map((domain) => [domain, this.upstreams.get(domain) ?? this.rosters])),
       recentBytes: Math.min(MOST_RECENT_BYTES, getHeapStatistics().heap_size_limit / 10),
       component: this.component && { ...this.component, jid: domains.written(this.component.jid) },
@@ -123,6 +141,7 @@ export class RosterSide {
       },
       failed,
     })
+    return new RosterEndpoint(served, this.#tokens, [...domains][0] ?? '', this.#parts.clock)
   }
 
   /**
@@ -161,15 +180,15 @@ export class RosterSide {
   }
 
   #upstream(domain: string, url: string): UpstreamRosters {
-    const { storage, clock, fraction, log, counter } = this.#parts
+    const { storage, clock, fraction, log, metrics } = this.#parts
     const component = this.component?.jid ?? null
     return new UpstreamRosters(
       url,
       { http: this.#calls, copies: storage.rosterCopies, clock, component, fraction },
       {
         changed: (change) => this.refreshes.changed(change),
-        fetched: (outcome) => counter.fetched(outcome),
-        servedStale: () => counter.servedStale(domain),
+        fetched: (outcome) => metrics.rosterFetches.add(outcome),
+        servedStale: () => metrics.staleRosters.add(domain),
         complaint: (user, what) => log.warn({ user, what }, "something is wrong with the upstream's roster"),
         down: (why) => log.warn({ domain, why }, "the rosters' upstream fails; last good copies are served"),
         up: () => log.info({ domain }, "the rosters' upstream works again"),

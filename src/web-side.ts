@@ -1,11 +1,9 @@
 import type Router from '@koa/router'
-import type { Forgotten } from './accounts/forgotten.js'
 import { PersonalTokens } from './accounts/personal-tokens.js'
-import type { PublicLinks } from './accounts/public-links.js'
 import { Sessions } from './accounts/sessions.js'
 import { SignIn } from './accounts/sign-in.js'
 import { SignInRequests } from './accounts/sign-in-requests.js'
-import { type AccountSources, Accounts } from './apps/accounts.js'
+import { Accounts } from './apps/accounts.js'
 import { Apps } from './apps/apps.js'
 import { Grants } from './apps/grants.js'
 import { PresenceTokens } from './apps/presence-tokens.js'
@@ -13,7 +11,7 @@ import type { Config } from './config.js'
 import type { Webhooks } from './delivery/webhooks.js'
 import { OutboundClient } from './http/outbound-client.js'
 import { Pages } from './http/pages/pages.js'
-import type { PublicView } from './http/public-view.js'
+import { PublicView } from './http/public-view.js'
 import { appIconRoute } from './http/routes/app-icons.js'
 import { appRoutes } from './http/routes/apps.js'
 import { jwksRoute } from './http/routes/jwks.js'
@@ -25,31 +23,21 @@ import { webhookRoutes } from './http/routes/webhooks.js'
 import { Visitors } from './http/visitors.js'
 import type { Log } from './ops/log.js'
 import type { Clock } from './presence/clock.js'
-import type { Domains } from './presence/domains.js'
 import { type BareJid, domainOf, parseStanzaJid } from './presence/jid.js'
-import type { PresenceBoard } from './presence/presence-board.js'
-import type { Publications } from './presence/publication.js'
+import type { PresenceSide } from './presence-side.js'
 import type { Storage } from './storage/storage.js'
 import { AppNotices } from './xmpp/app-notices.js'
-import type { Link } from './xmpp/link.js'
 import { SignInMessages } from './xmpp/sign-in-messages.js'
 import type { XmlElement } from './xmpp/xml-element.js'
+import type { XmppSide } from './xmpp-side.js'
 
 export interface WebSideParts {
   readonly config: Config
   readonly storage: Storage
-  readonly board: PresenceBoard
-  readonly domains: Domains
-  /** An account's roster; null for a component. */
-  readonly contacts: { mayWatch(user: BareJid): boolean; address(user: BareJid): string } | null
-  readonly publications: Publications
-  readonly view: PublicView
-  readonly link: Link
+  readonly presence: PresenceSide
+  readonly xmpp: XmppSide
   readonly clock: Clock
   readonly log: Log
-  readonly forgotten: Forgotten
-  readonly links: PublicLinks
-  readonly sources: AccountSources
   /** Begun later. */
   readonly webhooks: () => Webhooks
   readonly random: (bytes: number) => Buffer
@@ -60,6 +48,7 @@ export class WebSide {
   readonly accounts: Accounts
   readonly apps: Apps
   readonly notices: AppNotices
+  readonly view: PublicView
   /** For koa. */
   readonly routes: readonly ((router: Router) => void)[]
   readonly #messages: SignInMessages
@@ -70,8 +59,9 @@ export class WebSide {
   readonly #signIn: SignIn
 
   constructor(parts: WebSideParts) {
-    const { config, storage, board, domains, contacts, publications, link, clock, log, random } = parts
-    const { forgotten, links, sources, view } = parts
+    const { config, storage, xmpp, clock, log, random } = parts
+    const { board, domains, publications, forgotten, links } = parts.presence
+    const { link, roster: contacts } = xmpp
     const { publicUrl, trustProxy } = config.http
 
     // Accounts
@@ -123,7 +113,7 @@ export class WebSide {
     this.apps.onStop(({ gone }) => this.grants.gone(gone))
     // The app waits for word of her, though perhaps nobody has seen her yet.
     this.grants.onChange(({ after }) => {
-      if (after && domains.has(domainOf(after.user)) && sources.mayExpect(after.user)) board.expect(after.user)
+      if (after && domains.has(domainOf(after.user)) && xmpp.mayExpect(after.user)) board.expect(after.user)
     })
     this.accounts = new Accounts({
       store: storage.accounts,
@@ -134,7 +124,7 @@ export class WebSide {
       domains,
       grants: this.grants,
       apps: this.apps,
-      sources,
+      sources: xmpp,
     })
 
     this.routes = [
@@ -148,6 +138,7 @@ export class WebSide {
       (router) =>
         meRoutes(router, { accounts: this.accounts, grants: this.grants, visitors, domains, clock, publicUrl }),
     ]
+    this.view = new PublicView(board, domains, publications, links)
     const servedOnly = config.signIn.domains === 'served'
     this.pages = new Pages({
       publicUrl,
@@ -164,7 +155,7 @@ export class WebSide {
       apps: this.apps,
       webhooks: parts.webhooks,
       grants: this.grants,
-      view,
+      view: this.view,
       accounts: this.accounts,
       publicationOf: (domain) => config.domains.get(domain)?.publish ?? 'none',
     })

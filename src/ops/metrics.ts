@@ -62,14 +62,11 @@ export class Metrics {
     'answer',
   )
 
-  constructor() {
-    // Event-loop lag, memory, CPU, garbage collection.
-    collectDefaultMetrics({ register: this.registry })
-  }
-
   /** What stands somewhere already, and is read there. To be called once. */
   read(sources: MetricSources): void {
     const { board, linkOnline, storageFailing, unstoredUsers, upstreams, rosterRefreshes, streams, webhooks } = sources
+    // Event-loop lag, memory, CPU, garbage collection.
+    collectDefaultMetrics({ register: this.registry })
     this.#gauge('link_up', 'Whether the link to the XMPP server is up', () => Number(linkOnline()))
     this.#gauge('storage_failing', 'Whether storing fails', () => Number(storageFailing()))
     this.#gauge('unstored_users', 'Users whose newest presence is not stored yet', unstoredUsers)
