@@ -5,15 +5,16 @@ import { OneAtATime } from '../presence/one-at-a-time.js'
 import { APP_LIMITS, type App, type AppIcon, type AppId, type AppStore } from './app.js'
 import { readDomain, readHosts } from './app-domain.js'
 import { AppFault } from './app-fault.js'
-import { fetchIcon } from './app-icon.js'
 import { AppKeys } from './app-keys.js'
 import { AppSecrets } from './app-secrets.js'
 import { MAX_DESCRIPTION, MAX_NAME, readText } from './app-text.js'
-import { PROOF_PATH, proofFault } from './domain-proof.js'
+import { PROOF_PATH } from './domain-proof.js'
 import { Errands } from './errands.js'
 import type { Grant } from './grant.js'
-import { fetchManifest, type Manifest } from './manifest.js'
+import { fetchManifest } from './manifest.js'
 import type { Outbound } from './outbound.js'
+import { visitDomain } from './visit-domain.js'
+import { WebhookSecrets } from './webhook-secrets.js'
 import { readWebhook } from './webhook-url.js'
 
 export interface AppsParts {
@@ -38,7 +39,6 @@ export interface AppStop {
   readonly gone: readonly Grant[]
 }
 
-const OLD_SECRET_MS = 86_400_000
 const NOT_HERS = 'there is no such app, or it is not yours'
 
 /**
@@ -51,6 +51,7 @@ export class Apps {
   readonly #random: (bytes: number) => Buffer
   readonly #secrets: AppSecrets
   readonly #keys: AppKeys
+  readonly #webhookSecrets: WebhookSecrets
   readonly #forgotten: Pick<Forgotten, 'has'>
   readonly #errands: Errands
   readonly #listeners = new Set<(stop: AppStop) => void>()
@@ -66,6 +67,7 @@ export class Apps {
     this.#random = random
     this.#secrets = new AppSecrets(secret)
     this.#keys = new AppKeys(store, clock, random)
+    this.#webhookSecrets = new WebhookSecrets(store, clock, this.#secrets)
   }
 
   /** What is not said comes from the domain's manifest; without that it is called like its domain. */
@@ -142,15 +144,10 @@ export class Apps {
 
   /** A domain once proven stays so: users need not suffer from what fails for an hour. */
   async verify(app: App, by: BareJid): Promise<Verdict> {
-    // What comes first counts most: for what comes last there may be no time.
-    const { found, manifest, icon, webhook } = await this.#errands.run(by, async (outbound) => {
-      const fault = await proofFault(outbound, app.domain, this.proof(app).key)
-      if (fault !== null) return { found: fault, manifest: null, icon: null, webhook: null }
-      const said = await fetchManifest(outbound, app.domain)
-      const webhookSaid = await this.#webhookIn(said, outbound)
-      return { found: null, manifest: said, webhook: webhookSaid, icon: await fetchIcon(outbound, said?.icons ?? []) }
-    })
-    if (found !== null) return { kind: 'failed', found }
+    const { key } = this.proof(app)
+    const visit = await this.#errands.run(by, (outbound) => visitDomain(outbound, app.domain, key))
+    if (visit.found !== null) return { kind: 'failed', found: visit.found }
+    const { manifest, webhook, icon } = visit
     const proven = await this.#change(app, by, async (now) => {
       const changed = {
         ...now,
@@ -230,28 +227,21 @@ export class Apps {
 
   /** null: it has no webhook. */
   async webhookSecret(app: App): Promise<string | null> {
-    if (app.webhook === null) return null
-    const { generation } = await this.#store.webhookGeneration(app.appid)
-    return this.#secrets.webhookSecret(app.appid, generation)
+    return app.webhook === null ? null : this.#webhookSecrets.newest(app.appid)
   }
 
   /** What its calls are signed with now, the newest first: for a day, the secret before the last rotation signs them, too. */
-  async webhookSecrets(appid: AppId): Promise<readonly string[]> {
-    const { generation, rotatedAt } = await this.#store.webhookGeneration(appid)
-    const hasOld = generation > 0 && rotatedAt !== null && this.#clock.now() - rotatedAt < OLD_SECRET_MS
-    const generations = hasOld ? [generation, generation - 1] : [generation]
-    return generations.map((each) => this.#secrets.webhookSecret(appid, each))
+  webhookSecrets(appid: AppId): Promise<readonly string[]> {
+    return this.#webhookSecrets.signing(appid)
   }
 
   async rotateWebhook(app: App, by: BareJid): Promise<string> {
-    let next = 0
+    let secret = ''
     await this.#change(app, by, async (now) => {
       if (now.webhook === null) throw new AppFault('wrong-state', 'it has no webhook')
-      const { generation } = await this.#store.webhookGeneration(app.appid)
-      next = generation + 1
-      await this.#store.saveWebhookGeneration(app.appid, next, this.#clock.now())
+      secret = await this.#webhookSecrets.rotate(app.appid)
     })
-    return this.#secrets.webhookSecret(app.appid, next)
+    return secret
   }
 
   /** Whoever that is: it says nothing of her whether it can be done. It counts to nobody but who registered it. */
@@ -288,16 +278,6 @@ export class Apps {
 
   async icon(appid: string): Promise<AppIcon | null> {
     return this.#store.icon(appid as AppId)
-  }
-
-  async #webhookIn(manifest: Manifest | null, outbound: Outbound): Promise<string | null> {
-    if (!manifest || manifest.webhook === null) return null
-    try {
-      return await readWebhook(manifest.webhook, outbound)
-    } catch (error) {
-      if (error instanceof AppFault) return null
-      throw error
-    }
   }
 
   async #admitAppOf(user: BareJid): Promise<void> {
