@@ -1,6 +1,7 @@
 import type { Forgotten } from '../accounts/forgotten.js'
 import type { PublicLinks } from '../accounts/public-links.js'
 import type { Domains } from '../presence/domains.js'
+import { InTurn } from '../presence/in-turn.js'
 import { type BareJid, domainOf } from '../presence/jid.js'
 import type { UserPresence } from '../presence/presence.js'
 import type { PresenceBoard } from '../presence/presence-board.js'
@@ -61,8 +62,8 @@ const NEVER_SEEN: UserPresence = { show: 'unknown', text: null, since: null, fre
 /** What users decide about themselves. What changes is durable once resolved. Throws AppFault. */
 export class Accounts {
   readonly #parts: AccountParts
-  /** She goes or comes back, one after the other: neither finds what the one before has half done. Whoever does so now. */
-  readonly #turns = new Map<BareJid, Promise<void>>()
+  /** She goes or comes back, one after the other: neither finds what the one before has half done. */
+  readonly #turns = new InTurn<BareJid>()
 
   constructor(parts: AccountParts) {
     this.#parts = parts
@@ -102,12 +103,12 @@ export class Accounts {
 
   /** Deletes all that is kept of her, so that it stays deleted until she signs in again. */
   delete(user: BareJid): Promise<void> {
-    return this.#inTurn(user, () => this.#delete(user))
+    return this.#turns.run(user, () => this.#delete(user))
   }
 
   /** She proved who she is. */
   signedIn(user: BareJid): Promise<void> {
-    return this.#inTurn(user, async () => {
+    return this.#turns.run(user, async () => {
       if (!(await this.#parts.forgotten.remove(user))) return
       const { domains, board, sources } = this.#parts
       if (domains.has(domainOf(user))) board.doubt(user)
@@ -138,17 +139,6 @@ export class Accounts {
   #expect(user: BareJid): void {
     const { domains, board, sources } = this.#parts
     if (domains.has(domainOf(user)) && sources.mayExpect(user)) board.expect(user)
-  }
-
-  async #inTurn(user: BareJid, run: () => Promise<void>): Promise<void> {
-    const done = (this.#turns.get(user) ?? Promise.resolve()).then(run)
-    const turn = done.catch(() => {})
-    this.#turns.set(user, turn)
-    try {
-      await done
-    } finally {
-      if (this.#turns.get(user) === turn) this.#turns.delete(user)
-    }
   }
 
   #demandThere(user: BareJid): void {

@@ -3,6 +3,7 @@ import { AppFault } from '../apps/app-fault.js'
 import type { Apps } from '../apps/apps.js'
 import type { GrantChange } from '../apps/grants.js'
 import { every } from '../presence/every.js'
+import { InTurn } from '../presence/in-turn.js'
 import { AheadBudget } from './ahead.js'
 import { Courier, type CourierParts } from './courier.js'
 import type { Feed } from './feed.js'
@@ -41,7 +42,7 @@ export class Webhooks {
   /** Of the active apps. */
   readonly #off = new Set<AppId>()
   /** Of each app one thing after the other. */
-  readonly #turns = new Map<AppId, Promise<unknown>>()
+  readonly #turns = new InTurn<AppId>()
   /** Whose members have yet to be told. */
   readonly #untold = new Set<AppId>()
   readonly #timers: { cancel(): void }[]
@@ -86,13 +87,13 @@ export class Webhooks {
     // What cannot be stored now keeps nobody waiting.
     await this.#writer.stop()
     await this.#parts.post.close()
-    await Promise.all([...stopping, ...couriers.map((courier) => courier.callOver()), ...this.#turns.values()])
+    await Promise.all([...stopping, ...couriers.map((courier) => courier.callOver()), this.#turns.over()])
   }
 
   /** To be called after anything about that app has changed, or it is gone. */
   changed(appid: AppId): void {
     this.#calls.forget(appid)
-    this.#inTurn(appid, () => this.#follow(appid)).catch(this.#parts.failed)
+    this.#turns.run(appid, () => this.#follow(appid)).catch(this.#parts.failed)
   }
 
   /** To be called after a grant was changed, once its feed knows. */
@@ -113,7 +114,7 @@ export class Webhooks {
 
   /** After a member has said where to: one that is off begins again, with the latest of whoever changed meanwhile. */
   turnOn({ appid }: App): Promise<void> {
-    return this.#inTurn(appid, async () => {
+    return this.#turns.run(appid, async () => {
       this.#couriers.get(appid)?.tryNow()
       const state = await this.#parts.store.find(appid)
       if (state?.off) {
@@ -209,19 +210,6 @@ export class Webhooks {
     this.#untold.delete(app.appid)
     const told = { ...state, off: { ...state.off, isTold: true } }
     await this.#writer.save(() => ({ appid: app.appid, state: told }))
-  }
-
-  #inTurn<T>(appid: AppId, run: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(appid) ?? Promise.resolve()).then(run)
-    const quiet = turn.then(
-      () => {},
-      () => {},
-    )
-    this.#turns.set(appid, quiet)
-    quiet.then(() => {
-      if (this.#turns.get(appid) === quiet) this.#turns.delete(appid)
-    })
-    return turn
   }
 }
 
