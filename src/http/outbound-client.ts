@@ -1,7 +1,7 @@
 import { Client } from 'undici'
 import { type Outbound, type OutboundAnswer, OutboundError } from '../apps/outbound.js'
 import type { Clock, Timer } from '../presence/clock.js'
-import { Places } from '../roster/places.js'
+import { Places } from '../presence/places.js'
 import { boundedBody } from './bounded-body.js'
 import { explainCall } from './explain-call.js'
 import { GivenUp } from './given-up.js'
