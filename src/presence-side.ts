@@ -10,7 +10,8 @@ import type { StoredPresence } from './presence/presence-store.js'
 import { PresenceWriter } from './presence/presence-writer.js'
 import { Publications } from './presence/publication.js'
 import { Subscriptions } from './presence/subscriptions.js'
-import type { Memory, Storage } from './storage/storage.js'
+import type { Memory } from './storage/database-in-use.js'
+import type { Storage } from './storage/storage.js'
 
 export interface PresenceSideParts {
   readonly config: Config
