@@ -17,7 +17,6 @@ const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 10_000
 // What became of grants is little, and who was away for a week must still learn who took hers back.
 const GRANTS_KEPT_MS = 7 * 86_400_000
-const DEFAULT_LIMITS: RetentionLimits = { ms: 3_600_000, rows: 1_000_000 }
 
 interface Batch {
   readonly count: number
@@ -56,7 +55,7 @@ export class PresenceWriter {
   #unlisten: () => void = () => {}
   #stopped = false
 
-  constructor(board: PresenceBoard, store: PresenceStore, clock: Clock, limits: RetentionLimits = DEFAULT_LIMITS) {
+  constructor(board: PresenceBoard, store: PresenceStore, clock: Clock, limits: RetentionLimits) {
     this.#board = board
     this.#store = store
     this.#clock = clock

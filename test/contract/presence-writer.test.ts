@@ -6,6 +6,7 @@ import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 import { SqliteChangeLog } from '../../src/storage/sqlite-change-log.js'
 import { SqlitePresenceStore } from '../../src/storage/sqlite-presence-store.js'
+import { AN_HOUR_OF_CHANGES } from '../support/an-hour-of-changes.js'
 import { FakeClock } from '../unit/fake-clock.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
 import { jid, presence } from '../unit/users.js'
@@ -76,7 +77,7 @@ describe('PresenceWriter', () => {
   })
 
   function writerTo(store: PresenceStore): PresenceWriter {
-    const writer = new PresenceWriter(board, store, clock)
+    const writer = new PresenceWriter(board, store, clock, AN_HOUR_OF_CHANGES)
     writer.start()
     return writer
   }

@@ -18,6 +18,7 @@ import { SqliteSessionStore } from '../../src/storage/sqlite-session-store.js'
 import { SqliteSubscriptionStore } from '../../src/storage/sqlite-subscription-store.js'
 import { SqliteWebhookStore } from '../../src/storage/sqlite-webhook-store.js'
 import { Storage } from '../../src/storage/storage.js'
+import { AN_HOUR_OF_CHANGES } from '../support/an-hour-of-changes.js'
 import { anApp } from '../unit/an-app.js'
 import { jid, presence } from '../unit/users.js'
 import { saveEverythingOf } from './everything-of.js'
@@ -135,7 +136,7 @@ if (what === 'lock') {
 async function everything(): Promise<void> {
   const storage = new Storage(directory, { failed: acknowledged, recovered: () => {} })
   const board = new PresenceBoard(systemClock, { resources: 32, staleAfterMs: 60_000 })
-  const writer = new PresenceWriter(board, storage.presences, systemClock)
+  const writer = new PresenceWriter(board, storage.presences, systemClock, AN_HOUR_OF_CHANGES)
   board.linkUp()
   writer.start()
   for (let n = Number(from); ; n++) {

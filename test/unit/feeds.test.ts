@@ -11,6 +11,7 @@ import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { timeOf } from '../../src/presence/user.js'
 import { Storage } from '../../src/storage/storage.js'
+import { AN_HOUR_OF_CHANGES } from '../support/an-hour-of-changes.js'
 import { FakeClock } from './fake-clock.js'
 import { temporaryDirectory } from './temporary-directory.js'
 import { jid, presence } from './users.js'
@@ -32,7 +33,7 @@ describe('Feeds', () => {
     clock = new FakeClock()
     storage = new Storage(directory(), { failed: () => {}, recovered: () => {} }, { now: () => clock.now() })
     board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 60_000 })
-    writer = new PresenceWriter(board, storage.presences, clock)
+    writer = new PresenceWriter(board, storage.presences, clock, AN_HOUR_OF_CHANGES)
     writer.start()
     board.linkUp()
     const after = (ms: number, run: () => void) => clock.after(ms, run)

@@ -6,6 +6,7 @@ import { PresenceBoard } from '../../src/presence/presence-board.js'
 import type { LoggedPresence, PresenceStore, StoredChange } from '../../src/presence/presence-store.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { timeOf } from '../../src/presence/user.js'
+import { AN_HOUR_OF_CHANGES } from '../support/an-hour-of-changes.js'
 import { FakeClock } from './fake-clock.js'
 import { jid, presence } from './users.js'
 
@@ -107,7 +108,7 @@ async function replay(steps: readonly Step[]): Promise<void> {
 
   async function begin() {
     const board = new PresenceBoard(clock, LIMITS, null, (user) => refused.has(user))
-    const writer = new PresenceWriter(board, log, clock)
+    const writer = new PresenceWriter(board, log, clock, AN_HOUR_OF_CHANGES)
     await writer.load(() => true)
     writer.start()
     writer.onAppend(({ number, presences }) => {

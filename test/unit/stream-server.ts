@@ -12,6 +12,7 @@ import type { BareJid } from '../../src/presence/jid.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { Storage } from '../../src/storage/storage.js'
+import { AN_HOUR_OF_CHANGES } from '../support/an-hour-of-changes.js'
 import { anApp } from './an-app.js'
 import { FakeClock } from './fake-clock.js'
 import { NO_PAGES } from './no-pages.js'
@@ -49,7 +50,7 @@ export class StreamServer {
 
   constructor(directory: string) {
     this.#storage = new Storage(directory, { failed: () => {}, recovered: () => {} }, { now: () => this.clock.now() })
-    this.#writer = new PresenceWriter(this.board, this.#storage.presences, this.clock)
+    this.#writer = new PresenceWriter(this.board, this.#storage.presences, this.clock, AN_HOUR_OF_CHANGES)
   }
 
   async start(limits: Partial<typeof LIMITS> = {}): Promise<void> {

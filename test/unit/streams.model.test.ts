@@ -14,6 +14,7 @@ import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { lookOf, timeOf } from '../../src/presence/user.js'
 import { Storage } from '../../src/storage/storage.js'
+import { AN_HOUR_OF_CHANGES } from '../support/an-hour-of-changes.js'
 import { FakeClock } from './fake-clock.js'
 import { ModelReader } from './model-reader.js'
 import { temporaryDirectory } from './temporary-directory.js'
@@ -127,7 +128,7 @@ class World {
     this.#users = Array.from({ length: USERS }, (_, i) => jid(`u${i}-${run}@h`))
     const board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 60_000 })
     this.#board = board
-    this.#writer = new PresenceWriter(board, storage.presences, clock)
+    this.#writer = new PresenceWriter(board, storage.presences, clock, AN_HOUR_OF_CHANGES)
     this.#writer.start()
     board.linkUp()
     const after = (ms: number, run: () => void) => clock.after(ms, run)

@@ -13,6 +13,7 @@ import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { PresenceWriter } from '../../src/presence/presence-writer.js'
 import { timeOf } from '../../src/presence/user.js'
 import { Storage } from '../../src/storage/storage.js'
+import { AN_HOUR_OF_CHANGES } from '../support/an-hour-of-changes.js'
 import { anApp } from './an-app.js'
 import type { FakeClock } from './fake-clock.js'
 import { jid } from './users.js'
@@ -50,7 +51,7 @@ export class WebhookWorld {
     const now = () => clock.now()
     const storage = new Storage(directory, { failed: () => {}, recovered: () => {} }, { now, boot })
     const board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 3_600_000 })
-    const writer = new PresenceWriter(board, storage.presences, clock)
+    const writer = new PresenceWriter(board, storage.presences, clock, AN_HOUR_OF_CHANGES)
     await writer.load(() => true)
     for (const user of await storage.grants.users()) board.expect(user)
     writer.start()
