@@ -19,7 +19,7 @@ export async function fetchIcon(outbound: Outbound, urls: readonly URL[]): Promi
 }
 
 /** By its first bytes, whatever it is called; never SVG, which is a document with scripts. */
-export function imageType(image: Buffer): string | null {
+function imageType(image: Buffer): string | null {
   const head = image.subarray(0, 12).toString('latin1')
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'image/png'
   if (head.startsWith('\xff\xd8\xff')) return 'image/jpeg'

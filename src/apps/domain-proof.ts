@@ -35,7 +35,7 @@ function unreachable(domain: string, { message }: OutboundError): string {
 }
 
 /** White space around the key is none of it. At most one character of what was found is told. */
-export function contentFault(text: string, key: string): string | null {
+function contentFault(text: string, key: string): string | null {
   if (text === key) return null
   if (text === '') return 'it is empty'
   let at = 0

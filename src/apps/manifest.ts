@@ -32,7 +32,7 @@ export async function fetchManifest(outbound: Outbound, domain: string): Promise
 }
 
 /** `url`: where it was found. null: it is no JSON object. */
-export function readManifest(text: string, url: URL): Manifest | null {
+function readManifest(text: string, url: URL): Manifest | null {
   let read: unknown
   try {
     read = JSON.parse(text)

@@ -122,7 +122,7 @@ export function appRoutes(router: Router, { apps, webhooks, visitors, publicUrl,
 }
 
 /** Where the presence of its users comes to an app. */
-export function streamUrl(publicUrl: string, { appid }: App): string {
+function streamUrl(publicUrl: string, { appid }: App): string {
   return `${publicUrl.replace(/^http/, 'ws')}/${appid}`
 }
 
