@@ -10,12 +10,12 @@ export class DomainUsers {
   readonly suffix: string
   readonly users = new Map<BareJid, User>()
   readonly eras: Eras
-  /** All of them at once, by a proof for the whole domain. */
-  covered: Mark = NEVER
-  /** Such a proof is on its way: until it is there nobody is live. */
+  /** A proof for the whole domain is on its way: until it is there nobody is live. */
   proofDue = false
+  /** All of them at once, by such a proof. */
+  #covered: Mark = NEVER
   /** Who was not listened to until a mark: no proof that began before it speaks of her. Until something is heard of her. */
-  readonly unproven = new Map<BareJid, Mark>()
+  readonly #unproven = new Map<BareJid, Mark>()
 
   constructor(name: string, eras: Eras) {
     this.name = name
@@ -23,15 +23,51 @@ export class DomainUsers {
     this.eras = eras
   }
 
+  /** Something was heard of her: she is covered, if nothing older than this link is left. */
+  heard(user: User, mark: Mark): void {
+    if (this.#unproven.size > 0) this.#unproven.delete(user.jid)
+    const { eras } = this
+    if (!eras.lasts || eras.isPresent(user.covered)) return
+    let resource = user.resources
+    while (resource && eras.isPresent(resource.heard)) resource = resource.next
+    if (!resource) user.covered = mark
+  }
+
+  /** A proof that began at `since` speaks of her. */
+  settled(user: User, since: Mark, mark: Mark): void {
+    user.covered = mark
+    if (this.#unproven.size > 0 && (this.#unproven.get(user.jid) ?? since) <= since) this.#unproven.delete(user.jid)
+  }
+
+  /** Such a proof speaks of all of them. */
+  allSettled(mark: Mark): void {
+    this.#covered = mark
+  }
+
+  /** She exists: what was proven of all of them was proven of her. */
+  expected(user: User): void {
+    if (this.eras.isPresent(this.#covered)) user.covered = this.#covered
+  }
+
+  /** She exists, and nobody listened to her before that mark: what was proven of all of them was not proven of her. */
+  doubted(user: User, mark: Mark): void {
+    this.#unproven.set(user.jid, mark)
+  }
+
+  delete(jid: BareJid): void {
+    this.users.delete(jid)
+    this.#unproven.delete(jid)
+  }
+
   freshnessOf(user: User): Freshness {
-    if (this.unproven.size > 0 && this.unproven.has(user.jid)) return 'unknown'
-    const freshness = this.eras.freshness(Math.max(user.covered, this.covered))
-    return freshness === 'live' && this.proofDue && !this.eras.isPresent(this.covered) ? 'stale' : freshness
+    if (this.#unproven.size > 0 && this.#unproven.has(user.jid)) return 'unknown'
+    const freshness = this.eras.freshness(Math.max(user.covered, this.#covered))
+    return freshness === 'live' && this.proofDue && !this.eras.isPresent(this.#covered) ? 'stale' : freshness
   }
 
   /** Adds them to `counts`; reads every user unless all of them are covered at once. */
   countFreshness(counts: Record<Freshness, number>): void {
-    if (this.eras.isPresent(this.covered) && this.unproven.size === 0) counts.live += this.users.size
+    if (this.eras.isPresent(this.#covered) && this.#unproven.size === 0) counts.live += this.users.size
     else for (const user of this.users.values()) counts[this.freshnessOf(user)]++
   }
 }

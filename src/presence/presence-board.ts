@@ -200,7 +200,7 @@ export class PresenceBoard {
       resource.heard = this.#mark
       if (updateResource(resource, said, priority, saidAt, now)) resource.changed = ++this.#order
     }
-    this.#cover(user)
+    user.domain.heard(user, this.#mark)
     this.#elect(user, user.resources ?? resource, before)
   }
 
@@ -218,7 +218,7 @@ export class PresenceBoard {
     const resource = user && findResource(user.resources, name)
     if (!resource) return
     resource.heard = this.#mark
-    this.#cover(user)
+    user.domain.heard(user, this.#mark)
   }
 
   /**
@@ -232,7 +232,7 @@ export class PresenceBoard {
     const before = lookOf(user)
     const wasOffline = user.resources === null
     user.resources = name === null ? null : withoutResource(user.resources, name)
-    this.#cover(user)
+    user.domain.heard(user, this.#mark)
     if (user.resources !== null) return this.#elect(user, user.resources, before)
     // She came and went unseen, or was never seen before. A bare "unavailable" without a stamp only says that she is not there,
     // not since when.
@@ -263,7 +263,7 @@ export class PresenceBoard {
         await new Promise<void>((resolve) => this.#clock.after(0, resolve))
       }
     }
-    if (domain.eras.isPresent(since)) domain.covered = this.#mark
+    if (domain.eras.isPresent(since)) domain.allSettled(this.#mark)
   }
 
   /** She exists, though nobody has seen her yet. */
@@ -271,16 +271,14 @@ export class PresenceBoard {
     if (this.#find(jid)) return
     const user = this.#ensure(jid)
     if (!user) return
-    // What was proven of all of them was proven of her.
-    const { eras, covered } = user.domain
-    if (eras.isPresent(covered)) user.covered = covered
+    user.domain.expected(user)
     this.#compare(user, lookOf(undefined))
   }
 
   /** She exists, and nobody listened to her until now: what was proven of her domain was not proven of her. */
   doubt(jid: BareJid): void {
     const user = this.#ensure(jid)
-    user?.domain.unproven.set(user.jid, this.mark())
+    user?.domain.doubted(user, this.mark())
   }
 
   forget(jid: BareJid): void {
@@ -288,8 +286,7 @@ export class PresenceBoard {
     const before = lookOf(user)
     if (user) {
       this.#counts[user.shown.show]--
-      user.domain.users.delete(jid)
-      user.domain.unproven.delete(jid)
+      user.domain.delete(jid)
     }
     // Of who is refused it is told though nobody knows her: what is about to be done of her must not be.
     if (before.show !== 'unknown' || this.#refuses(jid)) this.#tell(jid, domainOf(jid), before, 'unknown')
@@ -348,23 +345,10 @@ export class PresenceBoard {
     const before = lookOf(user)
     for (let r = user.resources; r; r = r.next)
       if (r.heard < since) user.resources = withoutResource(user.resources, r.name)
-    user.covered = this.#mark
-    const { unproven } = user.domain
-    if (unproven.size > 0 && (unproven.get(user.jid) ?? since) <= since) unproven.delete(user.jid)
+    user.domain.settled(user, since, this.#mark)
     if (user.resources) this.#elect(user, user.resources, before)
     else if (isAvailable(before.show)) this.#part(user, null, this.#clock.now(), before)
     else this.#compare(user, before)
-  }
-
-  /** After something was heard of her: covered, if nothing older than this link is left. */
-  #cover(user: User): void {
-    const { eras, unproven } = user.domain
-    if (unproven.size > 0) unproven.delete(user.jid)
-    if (eras.lasts && !eras.isPresent(user.covered)) {
-      let resource = user.resources
-      while (resource && eras.isPresent(resource.heard)) resource = resource.next
-      if (!resource) user.covered = this.#mark
-    }
   }
 
   #elect(user: User, first: Resource, before: Look): void {
