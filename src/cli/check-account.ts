@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Config } from '../config.js'
+import type { AccountReport } from '../gateway/xmpp-side.js'
 import type { Clock } from '../presence/clock.js'
 import { Domains } from '../presence/domains.js'
 import { AccountLink } from '../xmpp/account-link.js'
 import { AccountRoster } from '../xmpp/account-roster.js'
 import { linkAdvice } from '../xmpp/link-advice.js'
 import { streamBounds } from '../xmpp/xml-stream-reader.js'
-import type { AccountReport } from '../xmpp-side.js'
 import type { Findings } from './findings.js'
 import { within } from './within.js'
 

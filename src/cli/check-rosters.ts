@@ -1,5 +1,5 @@
 import type { Config } from '../config.js'
-import type { DomainReport } from '../xmpp-side.js'
+import type { DomainReport } from '../gateway/xmpp-side.js'
 import type { Findings } from './findings.js'
 import { shippedFile } from './server-snippet.js'
 

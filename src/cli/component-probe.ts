@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Config } from '../config.js'
+import type { DomainReport } from '../gateway/xmpp-side.js'
 import type { Clock } from '../presence/clock.js'
 import { Domains } from '../presence/domains.js'
 import { ComponentLink } from '../xmpp/component-link.js'
@@ -7,7 +8,6 @@ import { PrivilegedSource } from '../xmpp/privileged-source.js'
 import { proveRosterPrivilege } from '../xmpp/roster-privilege.js'
 import { identify } from '../xmpp/server-identity.js'
 import { streamBounds } from '../xmpp/xml-stream-reader.js'
-import type { DomainReport } from '../xmpp-side.js'
 import { within } from './within.js'
 
 export interface ProbedDomain extends Omit<DomainReport, 'subscribed' | 'rostered'> {

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import * as z from 'zod'
 import { type Config, controlSocket } from '../config.js'
-import type { GatewayReport, WatchLine } from '../gateway-control.js'
+import type { GatewayReport, WatchLine } from '../gateway/gateway-control.js'
 import { SHOWS } from '../presence/presence.js'
 import { DirectoryLock } from '../storage/directory-lock.js'
 

@@ -1,4 +1,4 @@
-import type { WatchedUser, WatchLine } from '../gateway-control.js'
+import type { WatchedUser, WatchLine } from '../gateway/gateway-control.js'
 import { SHOWS, type Show } from '../presence/presence.js'
 import { humanDuration } from './human-duration.js'
 import { cells, clip, harmless } from './terminal-text.js'

@@ -14,7 +14,7 @@ export const start: Command = {
     const { values } = parseArgs({ args: [...args], options: CONFIG_OPTION })
     const { config, warnings } = loadConfig(values.config)
     // Half of what there is to load, which no other command needs.
-    const [{ Gateway }, { createLog }] = await Promise.all([import('../gateway.js'), import('../ops/log.js')])
+    const [{ Gateway }, { createLog }] = await Promise.all([import('../gateway/gateway.js'), import('../ops/log.js')])
     const log = createLog()
     for (const warning of warnings) log.warn(warning)
     const gateway = new Gateway(config, log, systemClock, pid)

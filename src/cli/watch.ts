@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { loadRunningConfig } from '../config.js'
-import type { WatchLine } from '../gateway-control.js'
+import type { WatchLine } from '../gateway/gateway-control.js'
 import { linkAdvice } from '../xmpp/link-advice.js'
 import type { Command, Terminal } from './command.js'
 import { ControlClient, ControlError } from './control-client.js'

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
-import { timeInName } from '../ops/time-in-name.js'
 import { type Database, databaseFile, explainStorage, isDamage, StorageError, storageError } from './database.js'
 import { removeDatabase, replaceDatabase, sync } from './database-files.js'
 import { DatabasePlace } from './database-place.js'
 import { type OpenDatabase, openStores } from './open-stores.js'
 import { Salvage } from './salvage.js'
 import { secret } from './secrets.js'
+import { timeInName } from './time-in-name.js'
 import { type Contents, writeDatabase } from './write-database.js'
 
 export interface StorageObserver {

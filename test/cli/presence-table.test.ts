@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { PresenceTable } from '../../src/cli/presence-table.js'
-import type { WatchedUser } from '../../src/gateway-control.js'
+import type { WatchedUser } from '../../src/gateway/gateway-control.js'
 
 const NOW = Date.parse('2026-01-02T03:04:05Z')
 const SIZE = { columns: 60, rows: 6 }

@@ -1,8 +1,8 @@
-import type { Config } from './config.js'
-import type { Log } from './ops/log.js'
-import type { Metrics } from './ops/metrics.js'
-import type { LinkObserver } from './xmpp/guarded-link.js'
-import { linkAdvice } from './xmpp/link-advice.js'
+import type { Config } from '../config.js'
+import type { Log } from '../ops/log.js'
+import type { Metrics } from '../ops/metrics.js'
+import type { LinkObserver } from '../xmpp/guarded-link.js'
+import { linkAdvice } from '../xmpp/link-advice.js'
 
 /** Says in the log what becomes of the link, with advice, and the same trouble once only. */
 export class LinkLog implements LinkObserver {

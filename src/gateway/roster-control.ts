@@ -1,10 +1,10 @@
 import * as z from 'zod'
-import { ControlFault } from './ops/control-server.js'
-import type { Domains } from './presence/domains.js'
-import { type BareJid, normaliseDomain, parseUserInput } from './presence/jid.js'
-import type { ContactJid, Roster } from './roster/contact.js'
-import { readRoster } from './roster/roster-json.js'
-import { type Edited, type Rosters, TooManyContacts } from './roster/rosters.js'
+import { ControlFault } from '../ops/control-server.js'
+import type { Domains } from '../presence/domains.js'
+import { type BareJid, normaliseDomain, parseUserInput } from '../presence/jid.js'
+import type { ContactJid, Roster } from '../roster/contact.js'
+import { readRoster } from '../roster/roster-json.js'
+import { type Edited, type Rosters, TooManyContacts } from '../roster/rosters.js'
 
 export interface RosterControlParts {
   readonly rosters: Rosters
