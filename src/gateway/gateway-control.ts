@@ -8,6 +8,7 @@ import { explainStorage, StorageError } from '../storage/database.js'
 import type { Storage } from '../storage/storage.js'
 import type { LinkLog } from './link-log.js'
 import type { PresenceSide } from './presence-side.js'
+import { readCommand } from './read-command.js'
 import type { RosterSide } from './roster-side.js'
 import type { SideReport, XmppSide } from './xmpp-side.js'
 
@@ -54,13 +55,13 @@ export class GatewayControl implements ControlHandler {
   async call(command: string, body: unknown): Promise<unknown> {
     switch (command) {
       case 'publish': {
-        const { jid, choice } = parse(PUBLISH, body)
+        const { jid, choice } = readCommand(PUBLISH, body)
         return this.#publish(this.#kept(this.#user(jid)), choice)
       }
       case 'subscribe':
-        return this.#subscribe(this.#kept(this.#contact(parse(SUBSCRIBE, body).jid)))
+        return this.#subscribe(this.#kept(this.#contact(readCommand(SUBSCRIBE, body).jid)))
       case 'unsubscribe':
-        return this.#unsubscribe(this.#contact(parse(SUBSCRIBE, body).jid))
+        return this.#unsubscribe(this.#contact(readCommand(SUBSCRIBE, body).jid))
       case 'report':
         return this.#report()
       case 'roster-import':
@@ -158,12 +159,6 @@ export class GatewayControl implements ControlHandler {
     }
     return parsed.jid
   }
-}
-
-function parse<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body)
-  if (!parsed.success) throw new ControlFault(z.prettifyError(parsed.error))
-  return parsed.data
 }
 
 async function stored<T>(saving: Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import { type BareJid, normaliseDomain, parseUserInput } from '../presence/jid.j
 import type { ContactJid, Roster } from '../roster/contact.js'
 import { readRoster } from '../roster/roster-json.js'
 import { type Edited, type Rosters, TooManyContacts } from '../roster/rosters.js'
+import { readCommand } from './read-command.js'
 
 export interface RosterControlParts {
   readonly rosters: Rosters
@@ -57,7 +58,7 @@ export class RosterControl {
     const faults: ImportFault[] = []
     const read = new Map<BareJid, { roster: Roster; replace: boolean }>()
     let contacts = 0
-    for (const { user, contacts: json, replace } of parse(IMPORT, body).rosters) {
+    for (const { user, contacts: json, replace } of readCommand(IMPORT, body).rosters) {
       const jid = this.#user(user)
       const said = readRoster(json)
       if (typeof jid !== 'string') faults.push({ user, contact: null, why: jid.why })
@@ -83,7 +84,7 @@ export class RosterControl {
   }
 
   async export(body: unknown): Promise<ExportAnswer> {
-    const { domain: name, after } = parse(EXPORT, body)
+    const { domain: name, after } = readCommand(EXPORT, body)
     const domain = normaliseDomain(name)
     if (domain === null || !this.#parts.domains.has(domain)) {
       throw new ControlFault(`${name} is not among the configured domains`)
@@ -112,10 +113,4 @@ export class RosterControl {
 
 function merged(before: Roster | undefined, roster: Roster): Roster {
   return new Map([...(before ?? []), ...roster])
-}
-
-function parse<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body)
-  if (!parsed.success) throw new ControlFault(z.prettifyError(parsed.error))
-  return parsed.data
 }

@@ -1,5 +1,4 @@
 import type Router from '@koa/router'
-import type { Context, Next } from 'koa'
 import * as z from 'zod'
 import type { App } from '../../apps/app.js'
 import type { Apps } from '../../apps/apps.js'
@@ -8,7 +7,9 @@ import type { Domains } from '../../presence/domains.js'
 import { type BareJid, parseUserInput } from '../../presence/jid.js'
 import { HttpFault } from '../fault.js'
 import { readAs } from '../read-body.js'
+import { rfc3339 } from '../rfc3339.js'
 import type { Visitors } from '../visitors.js'
+import { membersApp } from './members-app.js'
 import { webhookState } from './webhooks.js'
 
 export interface AppRouteParts {
@@ -34,21 +35,11 @@ const EDITED = z.strictObject({
 })
 const MEMBER = z.strictObject({ jid: z.string() })
 
-/** What members do with their apps; somebody else's app answers like none. */
+/** What members do with their apps. */
 export function appRoutes(router: Router, { apps, webhooks, visitors, publicUrl, domains }: AppRouteParts): void {
+  const { signedIn, appOf } = membersApp(apps, visitors)
   /** As their own servers write them. */
   const addresses = (members: readonly BareJid[]) => members.map((member) => domains.address(member))
-
-  async function signedIn(ctx: Context, next: Next): Promise<void> {
-    ctx.state.user = await visitors.apiUser(ctx)
-    await next()
-  }
-
-  async function appOf(ctx: Context): Promise<App> {
-    const app = await apps.managed(ctx.state.user, ctx.params.appid)
-    if (!app) throw new HttpFault(404, 130, 'there is no such app, or it is not yours')
-    return app
-  }
 
   async function printed(app: App) {
     const { appid, domain, name, description, scope, hosts, active, webhook } = app
@@ -124,10 +115,6 @@ export function appRoutes(router: Router, { apps, webhooks, visitors, publicUrl,
 /** Where the presence of its users comes to an app. */
 function streamUrl(publicUrl: string, { appid }: App): string {
   return `${publicUrl.replace(/^http/, 'ws')}/${appid}`
-}
-
-function rfc3339(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString()
 }
 
 function memberOf(text: string): BareJid {

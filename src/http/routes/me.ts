@@ -11,6 +11,7 @@ import type { BareJid } from '../../presence/jid.js'
 import { PUBLICATION_CHOICES } from '../../presence/publication.js'
 import { HttpFault } from '../fault.js'
 import { readAs } from '../read-body.js'
+import { rfc3339 } from '../rfc3339.js'
 import { STATUS_PATH } from '../status-endpoint.js'
 import { publish, statusJson } from '../status-rendering.js'
 import type { Visitors } from '../visitors.js'
@@ -104,7 +105,7 @@ export function meRoutes(
 }
 
 function printedGrant({ uid, scope, paused, grantedAt }: Grant, { appid, name, domain }: App) {
-  return { appid, name, domain, uid, scope: scope.join(' '), paused, grantedAt: new Date(grantedAt).toISOString() }
+  return { appid, name, domain, uid, scope: scope.join(' '), paused, grantedAt: rfc3339(grantedAt) }
 }
 
 const noGrant = () => new HttpFault(404, 130, 'you have let in no such app')

@@ -1,5 +1,6 @@
 import type Router from '@koa/router'
 import type { Sessions } from '../../accounts/sessions.js'
+import { rfc3339 } from '../rfc3339.js'
 import type { Visitors } from '../visitors.js'
 
 export interface SessionRouteParts {
@@ -16,8 +17,8 @@ export function sessionRoutes(router: Router, { sessions, visitors }: SessionRou
       sessions: (await sessions.ofUser(user)).map(({ id, browser, address, createdAt, usedAt }) => ({
         browser,
         address,
-        createdAt: new Date(createdAt).toISOString(),
-        usedAt: new Date(usedAt).toISOString(),
+        createdAt: rfc3339(createdAt),
+        usedAt: rfc3339(usedAt),
         current: id === current,
       })),
     }

@@ -7,6 +7,7 @@ import { readDuration } from '../../duration.js'
 import { appKeyOf, refusalFault } from '../app-key.js'
 import { HttpFault } from '../fault.js'
 import { readAs } from '../read-body.js'
+import { rfc3339 } from '../rfc3339.js'
 
 export interface TicketRouteParts {
   readonly gate: Pick<StreamGate, 'admit'>
@@ -37,6 +38,6 @@ export function ticketRoutes(router: Router, { gate, tickets }: TicketRouteParts
     if (uids.length > MOST_UIDS) throw new HttpFault(400, 104, `uids: at most ${MOST_UIDS}`)
     const { ticket, expires } = tickets.make(appid, shown.key, uids, ttl)
     ctx.set('Cache-Control', 'no-store')
-    ctx.body = { ticket, expires: new Date(expires).toISOString() }
+    ctx.body = { ticket, expires: rfc3339(expires) }
   })
 }

@@ -3,6 +3,7 @@ import type { PersonalToken } from '../../accounts/personal-token.js'
 import { MOST_TOKENS, type PersonalTokens, readTokenName } from '../../accounts/personal-tokens.js'
 import { HttpFault } from '../fault.js'
 import { readJson } from '../read-body.js'
+import { rfc3339 } from '../rfc3339.js'
 import type { Visitors } from '../visitors.js'
 
 export interface TokenRouteParts {
@@ -39,5 +40,5 @@ export function tokenRoutes(router: Router, { tokens, visitors }: TokenRoutePart
 }
 
 function shown({ id, name, createdAt }: PersonalToken) {
-  return { id, name, createdAt: new Date(createdAt).toISOString() }
+  return { id, name, createdAt: rfc3339(createdAt) }
 }

@@ -1,13 +1,13 @@
 import type Router from '@koa/router'
-import type { Context, Next } from 'koa'
 import * as z from 'zod'
 import type { App } from '../../apps/app.js'
 import type { Apps } from '../../apps/apps.js'
 import type { Delivery, WebhookState } from '../../delivery/webhook-state.js'
 import type { Webhooks } from '../../delivery/webhooks.js'
-import { HttpFault } from '../fault.js'
 import { readAs } from '../read-body.js'
+import { rfc3339 } from '../rfc3339.js'
 import type { Visitors } from '../visitors.js'
+import { membersApp } from './members-app.js'
 
 export interface WebhookRouteParts {
   readonly apps: Pick<Apps, 'managed' | 'setWebhook' | 'rotateWebhook'>
@@ -22,16 +22,7 @@ const REPLAY = z.strictObject({ cursor: z.string() })
 
 /** What members do with the webhooks of their apps. */
 export function webhookRoutes(router: Router, { apps, webhooks, visitors }: WebhookRouteParts): void {
-  async function signedIn(ctx: Context, next: Next): Promise<void> {
-    ctx.state.user = await visitors.apiUser(ctx)
-    await next()
-  }
-
-  async function appOf(ctx: Context): Promise<App> {
-    const app = await apps.managed(ctx.state.user, ctx.params.appid)
-    if (!app) throw new HttpFault(404, 130, 'there is no such app, or it is not yours')
-    return app
-  }
+  const { signedIn, appOf } = membersApp(apps, visitors)
 
   router.put('/api/apps/:appid/webhook', signedIn, async (ctx) => {
     const app = await appOf(ctx)
@@ -74,8 +65,4 @@ export function webhookState({ webhook }: App, state: WebhookState | null) {
 
 function printed({ id, at, attempt, status, error, ms, updates }: Delivery) {
   return { id, at: rfc3339(at), attempt, ...(status === null ? { error } : { status }), ms, updates }
-}
-
-function rfc3339(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString()
 }
