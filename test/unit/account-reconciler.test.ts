@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import type { Element } from '@xmpp/component'
 import { Domains } from '../../src/presence/domains.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { AccountReconciler } from '../../src/xmpp/account-reconciler.js'
 import { AccountRoster } from '../../src/xmpp/account-roster.js'
-import type { IqAnswer, Link } from '../../src/xmpp/link.js'
+import type { IqAnswer } from '../../src/xmpp/link.js'
 import { FakeClock } from './fake-clock.js'
+import { FakeLink } from './fake-link.js'
 import { readStanza } from './read-xml.js'
 import { jid, presence } from './users.js'
 
@@ -14,31 +14,6 @@ const ACCOUNT = 'robot@example.org'
 const ALICE = jid('alice@example.org')
 const BOB = jid('bob@example.org')
 const RITA = jid('rita@example.net')
-
-/** Requests wait until they are answered. */
-class FakeLink implements Link {
-  readonly address = ACCOUNT
-  online = true
-  readonly sent: Element[] = []
-  readonly asked: { to: string; payload: string; answer(answer: IqAnswer): void }[] = []
-
-  send(stanza: Element): void {
-    this.sent.push(stanza)
-  }
-
-  request(to: string, _type: 'get' | 'set', payload: Element): Promise<IqAnswer> {
-    return new Promise((answer) => this.asked.push({ to, payload: String(payload), answer }))
-  }
-
-  async drained(): Promise<void> {}
-
-  awaitRoster(): void {}
-
-  /** What was sent since this was asked last, in short. */
-  said(): string[] {
-    return this.sent.splice(0).map(({ attrs }) => `${attrs.type ?? 'presence'} ${attrs.to ?? ''}`.trim())
-  }
-}
 
 describe('AccountReconciler', () => {
   let clock: FakeClock
@@ -51,7 +26,7 @@ describe('AccountReconciler', () => {
   beforeEach(() => {
     clock = new FakeClock()
     board = new PresenceBoard(clock, { resources: 32, staleAfterMs: VERIFY_EVERY_MS })
-    link = new FakeLink()
+    link = new FakeLink(ACCOUNT)
     told = []
     roster = new AccountRoster(link, ACCOUNT, new Domains(['example.org']), {
       granted: (user) => reconciler.granted(user),

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import type { Element } from '@xmpp/component'
 import { Domains } from '../../src/presence/domains.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
 import { type Subscription, Subscriptions } from '../../src/presence/subscriptions.js'
 import { ComponentCard } from '../../src/xmpp/component-card.js'
 import type { EjabberdApi, Session } from '../../src/xmpp/ejabberd-api.js'
-import type { IqAnswer, Link } from '../../src/xmpp/link.js'
+import type { IqAnswer } from '../../src/xmpp/link.js'
 import { PrivilegedSource } from '../../src/xmpp/privileged-source.js'
 import { Reconciler } from '../../src/xmpp/reconciler.js'
 import { SubscriptionSource } from '../../src/xmpp/subscription-source.js'
 import { FakeClock } from './fake-clock.js'
+import { FakeLink } from './fake-link.js'
 import { readStanza } from './read-xml.js'
 import { jid, presence } from './users.js'
 
@@ -18,28 +18,6 @@ const ALICE = jid('alice@example.org')
 const BOB = jid('bob@example.org')
 const VERIFY_EVERY_MS = 900_000
 const LINK_DOWN: IqAnswer = { kind: 'link-down' }
-
-/** A link to a server that is as a test says; requests wait until they are answered. */
-class FakeLink implements Link {
-  readonly address = 'presence.example.org'
-  online = true
-  readonly sent: Element[] = []
-  readonly asked: { to: string; payload: string; answer(answer: IqAnswer): void }[] = []
-
-  send(stanza: Element): void {
-    this.sent.push(stanza)
-  }
-
-  request(to: string, _type: 'get' | 'set', payload: Element): Promise<IqAnswer> {
-    return new Promise((answer) => this.asked.push({ to, payload: String(payload), answer }))
-  }
-
-  async drained(): Promise<void> {}
-
-  probed(): string[] {
-    return this.sent.filter(({ attrs }) => attrs.type === 'probe').map(({ attrs }) => attrs.to ?? '')
-  }
-}
 
 class FakeApi implements EjabberdApi {
   readonly waiting: { give(sessions: Session[]): void; fail(error: Error): void }[] = []
@@ -65,7 +43,7 @@ describe('Reconciler', () => {
   async function setUp(granted: readonly string[] = [], withApi = false) {
     clock = new FakeClock()
     board = new PresenceBoard(clock, { resources: 32, staleAfterMs: VERIFY_EVERY_MS })
-    link = new FakeLink()
+    link = new FakeLink('presence.example.org')
     api = new FakeApi()
     told = []
     const domains = new Domains([DOMAIN])
