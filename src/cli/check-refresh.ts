@@ -1,5 +1,5 @@
 import type { Config } from '../config.js'
-import { UndiciHttpClient } from '../http/http-client.js'
+import { UndiciHttpClient } from '../http/undici-http-client.js'
 import { systemClock } from '../ops/system-clock.js'
 import { moduleFault, probeCall } from '../roster/module-call.js'
 import type { Findings } from './findings.js'

@@ -1,5 +1,5 @@
 import type { Config } from '../config.js'
-import { UndiciHttpClient } from '../http/http-client.js'
+import { UndiciHttpClient } from '../http/undici-http-client.js'
 import { systemClock } from '../ops/system-clock.js'
 import { parseBareJid } from '../presence/jid.js'
 import type { HttpAnswer } from '../roster/http-client.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { UndiciHttpClient } from '../../src/http/http-client.js'
+import { UndiciHttpClient } from '../../src/http/undici-http-client.js'
 import { systemClock } from '../../src/ops/system-clock.js'
 import type { HttpCall } from '../../src/roster/http-client.js'
 import { freePorts } from '../support/ports.js'
