@@ -7,4 +7,9 @@ export class OneAtATime {
     this.#last = run.catch(() => {})
     return run
   }
+
+  /** Resolves when all that was begun is over. */
+  async over(): Promise<void> {
+    await this.#last
+  }
 }

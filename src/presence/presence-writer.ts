@@ -1,5 +1,6 @@
 import type { Clock, Timer } from './clock.js'
 import { type BareJid, domainOf } from './jid.js'
+import { OneAtATime } from './one-at-a-time.js'
 import type { PresenceBoard } from './presence-board.js'
 import { type LoggedPresence, MOST_IN_BATCH, type PresenceStore } from './presence-store.js'
 import { Retention, type RetentionLimits } from './retention.js'
@@ -51,7 +52,7 @@ export class PresenceWriter {
   #logged = 0
   #timer: Timer | null = null
   #retryMs = 0
-  #writing: Promise<void> = Promise.resolve()
+  readonly #line = new OneAtATime()
   #unlisten: () => void = () => {}
   #stopped = false
 
@@ -124,7 +125,7 @@ export class PresenceWriter {
     this.#unlisten()
     this.#stopped = true
     this.#timer?.cancel()
-    await this.#writing
+    await this.#line.over()
     while (this.#waiting.size > 0) await this.#writeNext()
   }
 
@@ -146,11 +147,8 @@ export class PresenceWriter {
     return this.#stopped ? null : this.#clock.after(ms, () => this.#tick())
   }
 
-  /** One at a time. */
   #writeNext(): Promise<void> {
-    const writing = this.#writing.then(() => this.#write())
-    this.#writing = writing.catch(() => {})
-    return writing
+    return this.#line.run(() => this.#write())
   }
 
   async #write(): Promise<void> {
