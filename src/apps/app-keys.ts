@@ -1,8 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import { hashOf } from '../accounts/hash.js'
 import type { Clock } from '../presence/clock.js'
-import type { AppId, AppStore } from './app.js'
+import type { AppId } from './app.js'
 import { KEY_BYTES } from './app-secrets.js'
+import type { AppStore } from './app-store.js'
 
 const GRACE_MS = 3_600_000
 // Longer is none of ours, and need not be hashed.

@@ -1,6 +1,7 @@
 import type { Clock } from '../presence/clock.js'
-import type { AppId, AppStore } from './app.js'
+import type { AppId } from './app.js'
 import type { AppSecrets } from './app-secrets.js'
+import type { AppStore } from './app-store.js'
 
 const GRACE_MS = 86_400_000
 

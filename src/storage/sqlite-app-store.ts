@@ -1,5 +1,6 @@
 import type { Statement } from 'better-sqlite3'
-import type { App, AppIcon, AppId, AppStore, KeyHashes, Scope } from '../apps/app.js'
+import type { App, AppIcon, AppId, Scope } from '../apps/app.js'
+import type { AppStore, KeyHashes } from '../apps/app-store.js'
 import type { Grant } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably } from './database.js'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { App, AppId, AppStore } from '../../src/apps/app.js'
+import type { App, AppId } from '../../src/apps/app.js'
+import type { AppStore } from '../../src/apps/app-store.js'
 import { SqliteAppStore } from '../../src/storage/sqlite-app-store.js'
 import { anApp } from '../unit/an-app.js'
 import { temporaryDirectory } from '../unit/temporary-directory.js'
