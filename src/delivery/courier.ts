@@ -1,28 +1,22 @@
 import type { AppId } from '../apps/app.js'
-import type { Clock, Timer } from '../presence/clock.js'
+import type { Timer } from '../presence/clock.js'
 import type { Feed } from './feed.js'
+import { FlightMaker, type FlightMakerParts } from './flight-maker.js'
 import { type Lanes, QUICK_MS } from './lanes.js'
-import { messageId } from './message-id.js'
 import type { Position } from './position.js'
 import type { CallOutcome, WebhookCalls } from './webhook-calls.js'
-import { WebhookReader, type WebhookReaderParts } from './webhook-reader.js'
 import { afterFailure } from './webhook-retries.js'
-import type { Delivery, Flight, WebhookState } from './webhook-state.js'
+import { type Delivery, type Flight, flightsBefore, type WebhookState } from './webhook-state.js'
 import type { WebhookWriter } from './webhook-writer.js'
 
 // What is older when it is to be tried again is given up.
 const GIVEN_UP_MS = 3_600_000
 const RETRY_MS = 1000
 
-export interface CourierParts {
+export interface CourierParts extends Omit<FlightMakerParts, 'feed' | 'told'> {
   readonly calls: WebhookCalls
   readonly lanes: Lanes
   readonly writer: WebhookWriter
-  readonly log: WebhookReaderParts['log']
-  readonly lastChange: WebhookReaderParts['lastChange']
-  readonly budget: WebhookReaderParts['budget']
-  readonly clock: Clock
-  readonly random: (bytes: number) => Buffer
   /** 0 to 1 */
   readonly fraction: () => number
   readonly timeoutMs: number
@@ -36,17 +30,18 @@ export class Courier {
   readonly #appid: AppId
   readonly #feed: Feed
   readonly #parts: CourierParts
-  readonly #reader: WebhookReader
+  readonly #maker: FlightMaker
   readonly #running: Promise<void>
   #url: string
   #state: WebhookState
   /** Whether the last try succeeded soon. */
   #isQuick: boolean
-  /** What is in flight, or being made, must not be sent any more. */
-  #isVoid = false
-  #replay: Position | null = null
-  /** As it was given to be stored. */
+  /** As it was written last. */
   #stored: WebhookState
+  /** Of that, what the store still has: nothing else is sent. */
+  #inStore: readonly Flight[]
+  /** Tries that are not stored yet: no more than are in flight together. */
+  #tried: readonly Delivery[] = []
   #stopped = false
   #waiting: (() => void) | null = null
   #sending: Promise<unknown> = Promise.resolve()
@@ -62,14 +57,9 @@ export class Courier {
     this.#url = url
     this.#state = state
     this.#stored = state
+    this.#inStore = state.flights
     this.#isQuick = state.failures === 0
-    this.#reader = new WebhookReader({
-      feed,
-      lastChange: parts.lastChange,
-      log: parts.log,
-      budget: parts.budget,
-      told: () => this.#wake(),
-    })
+    this.#maker = new FlightMaker({ ...parts, feed, told: () => this.#wake() })
     this.#running = this.#run()
   }
 
@@ -95,18 +85,20 @@ export class Courier {
     this.#wake()
   }
 
-  /** What was to be told of that user may not hold any more. */
+  /** What was to be told of that user may not hold any more; the store has dropped what it had of it. */
   grantChanged(uid: string): void {
-    this.#reader.forget()
-    const { flight } = this.#state
     // Of who gave it anew nothing is on its way.
-    if (flight === null || flight.body.includes(uid)) this.#isVoid = true
+    this.#maker.forget()
+    this.#state = { ...this.#state, flights: flightsBefore(uid, this.#state.flights) }
+    this.#inStore = flightsBefore(uid, this.#inStore)
     this.#wake()
   }
 
   /** Tells all after that position again. */
   replay(position: Position): void {
-    this.#replay = position
+    this.#maker.forget()
+    const progress = { position: Math.min(position, this.#state.progress.position), round: null }
+    this.#state = { ...this.#state, flights: [], progress }
     this.tryNow()
   }
 
@@ -117,13 +109,13 @@ export class Courier {
 
   /** Stores how far it is, though it had nothing to tell: else it would be told of more than it missed, some day. */
   async note(): Promise<void> {
-    if (this.#state.flight === null && this.#state !== this.#stored) await this.#save()
+    if (this.#state !== this.#stored) await this.#save()
   }
 
   /** Sends nothing more; a call that is under way is waited for by nobody, and does not count. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#reader.close()
+    this.#maker.close()
     this.#letGo()
     this.#wake()
     await this.#running
@@ -143,40 +135,32 @@ export class Courier {
 
   async #step(): Promise<void> {
     this.#woken = false
-    this.#attend()
-    const { flight, nextAt } = this.#state
-    if (flight === null) {
+    const [flight] = this.#state.flights
+    if (!flight) {
       await this.#make()
-      const { flight: made, progress } = this.#state
-      if (made !== this.#stored.flight || progress.round !== this.#stored.progress.round) await this.#save()
+      const { flights, progress } = this.#state
+      const isOther = flights.length + this.#inStore.length > 0 || progress.round !== this.#stored.progress.round
+      if (isOther) await this.#save()
       else if (!this.#woken) await this.#wait(null)
       return
     }
+    if (!this.#inStore.includes(flight)) return this.#save()
     const now = this.#parts.clock.now()
+    const { nextAt } = this.#state
     if (nextAt > now) return this.#wait(nextAt - now)
     if (now - flight.at > GIVEN_UP_MS) {
       const round = { to: this.#feed.position, through: '' }
       const progress = { position: this.#state.progress.position, round }
-      this.#state = { ...this.#state, flight: null, progress }
-      return this.#reader.forget()
+      this.#state = { ...this.#state, flights: [], progress }
+      return this.#maker.forget()
     }
     await this.#try(flight)
-  }
-
-  /** Does what was asked for meanwhile. */
-  #attend(): void {
-    if (this.#replay !== null) {
-      const position = Math.min(this.#replay, this.#state.progress.position)
-      this.#state = { ...this.#state, flight: null, progress: { position, round: null } }
-      this.#reader.forget()
-    } else if (this.#isVoid) this.#state = { ...this.#state, flight: null }
-    this.#replay = null
-    this.#isVoid = false
   }
 
   async #try(flight: Flight): Promise<void> {
     const { clock, fraction } = this.#parts
     const url = this.#url
+    const { progress } = this.#state
     const sent = this.#send(flight, url)
     this.#sending = sent
     const outcome = await new Promise<CallOutcome | null>((resolve, reject) => {
@@ -187,25 +171,25 @@ export class Courier {
     const { id, updates } = flight
     const attempt = flight.attempts + 1
     const { status = null, error = null, retryAfter = null, at, ms } = { ...NO_ANSWER, ...outcome }
-    const delivery: Delivery = { id, at, attempt, status, error, ms, updates }
     const succeeded = status !== null && status >= 200 && status < 300
     if (!succeeded && url !== this.#url) return
     this.#isQuick = succeeded && ms <= QUICK_MS
+    this.#tried = [...this.#tried, { id, at, attempt, status, error, ms, updates }]
     const tries = this.#state.tries + 1
+    const [first, ...others] = this.#state.flights
     if (succeeded) {
-      this.#state = { ...this.#state, ...NOT_FAILING, progress: flight.leadsTo, flight: null, tries }
-      // With what comes next, so that a storm of changes costs one write a call.
+      // It may have been told meanwhile to begin elsewhere.
+      const reached = this.#state.progress === progress ? flight.leadsTo : this.#state.progress
+      this.#state = { ...this.#state, ...NOT_FAILING, progress: reached, flights: others, tries }
+      if (others.length > 0) return
+      // With what comes next, so that a storm of changes costs one write a call or less.
       await this.#make()
     } else {
-      const again = this.#isVoid ? null : { ...flight, attempts: attempt }
-      this.#state = {
-        ...this.#state,
-        ...afterFailure(this.#state, clock.now(), { status, retryAfter }, fraction),
-        flight: again,
-        tries,
-      }
+      const flights = first === flight ? [{ ...flight, attempts: attempt }, ...others] : []
+      const failure = afterFailure(this.#state, clock.now(), { status, retryAfter }, fraction)
+      this.#state = { ...this.#state, ...failure, flights, tries }
     }
-    await this.#save(delivery)
+    await this.#save()
     if (this.#state.off) this.#parts.off(this.#appid)
   }
 
@@ -215,7 +199,7 @@ export class Courier {
     // While it stands in line, or is being connected, a user may take her grant back.
     let isWanted = true
     const ask = () => {
-      isWanted = !this.#stopped && !this.#isVoid && this.#replay === null
+      isWanted = !this.#stopped && this.#state.flights[0] === flight
       return isWanted
     }
     const leave = await lanes.enter(this.#isQuick)
@@ -223,38 +207,32 @@ export class Courier {
       if (!ask()) return null
       const sent = calls.send(this.#appid, url, flight, timeoutMs, ask)
       // Whoever wants it says why it cannot be read.
-      const reading = this.#reader.readOn(flight.leadsTo).catch(() => {})
-      const [outcome] = await Promise.all([sent, reading])
+      const making = this.#maker.makeAhead(this.#state.flights).catch(() => {})
+      const [outcome] = await Promise.all([sent, making])
       return isWanted ? outcome : null
     } finally {
       leave()
     }
   }
 
-  /** Puts what comes next in flight, if there is anything; nothing is in flight now, so that a change of any grant makes it void. */
+  /** Puts what comes next in flight, if there is anything; nothing is in flight now. */
   async #make(): Promise<void> {
-    const { clock, random } = this.#parts
-    const { pairs, cursor, leadsTo } = await this.#reader.next(this.#state.progress)
-    if (this.#isVoid || this.#replay !== null) return
-    if (pairs.length === 0) {
-      this.#state = { ...this.#state, progress: leadsTo }
-      return
-    }
-    const at = clock.now()
-    const timestamp = new Date(at).toISOString()
-    const written = this.#feed.cursors.write(cursor)
-    const body = `{"type":"presence.updated","timestamp":"${timestamp}","cursor":"${written}","data":[${pairs}]}`
-    const flight = { id: messageId(random), body, updates: pairs.length, at, attempts: 0, leadsTo }
-    this.#state = { ...this.#state, flight }
+    await this.#maker.make(this.#state.progress)
+    const { flights, upTo } = this.#maker.take()
+    this.#state = { ...this.#state, flights, progress: upTo ?? this.#state.progress }
   }
 
-  /** Before anything of it is sent. */
-  async #save(delivery?: Delivery): Promise<void> {
-    const state = this.#state
-    this.#stored = state
-    // What has become void until it is written is not written.
-    const kept = () => (this.#isVoid ? { ...state, flight: null } : state)
-    await this.#parts.writer.save(() => ({ appid: this.#appid, state: kept(), ...(delivery && { delivery }) }))
+  /** As it is when it is written: until then some of it may become void. */
+  async #save(): Promise<void> {
+    let tried: readonly Delivery[] = []
+    await this.#parts.writer.save(() => {
+      const state = this.#state
+      this.#stored = state
+      this.#inStore = state.flights
+      tried = this.#tried
+      return { appid: this.#appid, state, deliveries: tried }
+    })
+    this.#tried = this.#tried.filter((each) => !tried.includes(each))
   }
 
   #wake(): void {

@@ -21,7 +21,10 @@ export type CallOutcome = PostOutcome & { readonly at: number; readonly ms: numb
 /** Calls that are signed as Standard Webhooks has it (https://www.standardwebhooks.com). */
 export class WebhookCalls {
   readonly #parts: WebhookCallParts
-  readonly #keys = new Map<AppId, { readonly all: Promise<readonly Buffer[]>; readonly until: number }>()
+  readonly #keys = new Map<AppId, { readonly all: readonly Buffer[]; readonly until: number }>()
+
+  /** How often it was told to forget. */
+  #forgotten = 0
 
   constructor(parts: WebhookCallParts) {
     this.#parts = parts
@@ -29,6 +32,7 @@ export class WebhookCalls {
 
   /** Its secret may be another one. */
   forget(appid: AppId): void {
+    this.#forgotten++
     this.#keys.delete(appid)
   }
 
@@ -40,8 +44,10 @@ export class WebhookCalls {
     isWanted?: () => boolean,
   ): Promise<CallOutcome> {
     const { post, clock } = this.#parts
-    const keys = await this.#keysOf(appid)
     const at = clock.now()
+    const known = this.#keys.get(appid)
+    // At once, so that it is on its way while its sender does something else.
+    const keys = known && at < known.until ? known.all : await this.#keysOf(appid, at)
     const timestamp = String(Math.floor(at / 1000))
     const headers = {
       'webhook-id': id,
@@ -53,15 +59,11 @@ export class WebhookCalls {
     return { ...outcome, at, ms: Math.round(clock.steady() - began) }
   }
 
-  #keysOf(appid: AppId): Promise<readonly Buffer[]> {
-    const now = this.#parts.clock.now()
-    const known = this.#keys.get(appid)
-    if (known && now < known.until) return known.all
-    const all = this.#parts.secrets(appid).then((secrets) => secrets.map(keyOf))
-    // The next call asks again.
-    all.catch(() => this.#keys.delete(appid))
+  async #keysOf(appid: AppId, now: number): Promise<readonly Buffer[]> {
+    const forgotten = this.#forgotten
+    const all = (await this.#parts.secrets(appid)).map(keyOf)
     if (this.#keys.size >= MOST_KEYS) this.#keys.clear()
-    this.#keys.set(appid, { all, until: now + KEYS_KEPT_MS })
+    if (forgotten === this.#forgotten) this.#keys.set(appid, { all, until: now + KEYS_KEPT_MS })
     return all
   }
 }

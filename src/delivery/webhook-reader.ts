@@ -47,7 +47,7 @@ export class WebhookReader {
   #end: Position = 0
   /** Whether nothing lies between what waits and what is told next. */
   #isLive = false
-  /** Of the round that is under way, sorted by uid. */
+  /** What is left of the round that is under way, sorted by uid. */
   #round: readonly Latest[] | null = null
   /** How often it was told to forget. */
   #forgotten = 0
@@ -83,13 +83,18 @@ export class WebhookReader {
     if (round === null) await this.#read(position)
   }
 
+  /** Whether there is more than one message can hold, at hand. */
+  get isBehind(): boolean {
+    return this.#ahead.count > MOST_UPDATES || (this.#round?.length ?? 0) > MOST_UPDATES
+  }
+
   /** To be called with what the one before led to, or after `forget`. */
   async next(progress: Progress): Promise<Message> {
     for (let from = progress; ; ) {
       const message = from.round ? await this.#latest(from.position, from.round) : await this.#logged(from.position)
       if (message.pairs.length > 0) return message
       const { leadsTo } = message
-      if (leadsTo.round === null && this.#isLive && this.#ahead.told.length === 0) return message
+      if (leadsTo.round === null && this.#isLive && this.#ahead.count === 0) return message
       from = leadsTo
     }
   }
@@ -103,7 +108,7 @@ export class WebhookReader {
 
   #add(told: readonly Told[]): boolean {
     const isAll = this.#ahead.add(told)
-    this.#end = this.#ahead.told.at(-1)?.position ?? this.#end
+    this.#end = this.#ahead.last?.position ?? this.#end
     return isAll
   }
 
@@ -112,16 +117,17 @@ export class WebhookReader {
     if (found === 'forgotten') return nothing({ position, round: null })
     // What came after it is not to be had one by one any more.
     if (found === 'gone') return nothing({ position, round: { to: this.#feed.position, through: '' } })
-    const pairs = fitting(this.#ahead.told)
-    const last = this.#ahead.told[pairs.length - 1]?.position ?? position
+    const first = this.#ahead.first(MOST_UPDATES)
+    const pairs = fitting(first)
+    const last = first[pairs.length - 1]?.position ?? position
     this.#ahead.drop(pairs.length)
     const end = this.#isLive ? Math.max(this.#feed.position, this.#end) : this.#end
-    return { pairs, cursor: last, leadsTo: { position: this.#ahead.told.length > 0 ? last : end, round: null } }
+    return { pairs, cursor: last, leadsTo: { position: this.#ahead.count > 0 ? last : end, round: null } }
   }
 
   /** A step on, where nothing that was read waits. */
   async #read(position: Position): Promise<'read' | 'forgotten' | 'gone'> {
-    if (this.#ahead.told.length > 0 || this.#isLive) return 'read'
+    if (this.#ahead.count > 0 || this.#isLive) return 'read'
     const forgotten = this.#forgotten
     const step = await this.#feed.after(position)
     if (forgotten !== this.#forgotten) return 'forgotten'
@@ -135,9 +141,10 @@ export class WebhookReader {
   async #latest(position: Position, round: Round): Promise<Message> {
     const forgotten = this.#forgotten
     const { to, through, again = false } = round
-    const { list, now } = this.#round ? { list: this.#round, now: null } : await this.#changedSince(position, again)
+    const changed = this.#round ? null : await this.#changedSince(position, again)
     if (forgotten !== this.#forgotten) return nothing({ position, round })
-    const rest = list.filter(({ uid }) => uid > through)
+    const now = changed?.now ?? null
+    const rest = this.#round ?? changed?.list.filter(({ uid }) => uid > through) ?? []
     const known: { readonly uid: string; readonly update: Update }[] = []
     for (const { uid, user } of rest) {
       if (known.length > MOST_UPDATES) break
@@ -146,9 +153,10 @@ export class WebhookReader {
     }
     const pairs = fitting(known)
     const isAll = pairs.length === known.length
-    this.#round = isAll ? null : rest
+    this.#round = null
     if (!isAll) {
       const told = known[pairs.length - 1]?.uid ?? through
+      this.#round = rest.slice(rest.findIndex(({ uid }) => uid > told))
       return { pairs, cursor: position, leadsTo: { position, round: { ...round, through: told } } }
     }
     // All of them at one point of the log: from there on one by one.

@@ -17,10 +17,11 @@ export interface Round {
   readonly again?: true
 }
 
-/** What is being sent, again and again, in the same bytes. */
+/** What is being sent, or will be: again and again, in the same bytes. */
 export interface Flight {
   /** `msg_` and 22 characters. */
   readonly id: string
+  /** Without line breaks. */
   readonly body: string
   /** So many. */
   readonly updates: number
@@ -44,7 +45,8 @@ export interface WebhookState {
   /** Positions are of that epoch of the log. */
   readonly epoch: string
   readonly progress: Progress
-  readonly flight: Flight | null
+  /** In the order in which they are sent, one after the other: each leads on from where the one before leads to. */
+  readonly flights: readonly Flight[]
   /** Since when nothing succeeds; null: the last try did. */
   readonly failingSince: number | null
   /** So many tries have failed since. */
@@ -71,3 +73,9 @@ export interface Delivery {
 
 /** So many tries of each app are remembered. */
 export const DELIVERIES_KEPT = 50
+
+/** Those that go on after a change of her grant: not what names her, nor what follows it, for that has to come after. */
+export function flightsBefore<F extends Pick<Flight, 'body'>>(uid: string, flights: readonly F[]): readonly F[] {
+  const first = flights.findIndex(({ body }) => body.includes(uid))
+  return first < 0 ? flights : flights.slice(0, first)
+}

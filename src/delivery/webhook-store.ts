@@ -4,13 +4,13 @@ import type { Delivery, WebhookState } from './webhook-state.js'
 export interface WebhookChange {
   readonly appid: AppId
   readonly state: WebhookState
-  /** The try that led there: the last of `state.tries`. */
-  readonly delivery?: Delivery
+  /** The tries that led there, the last of `state.tries`. */
+  readonly deliveries?: readonly Delivery[]
 }
 
 /**
  * How the webhooks stand. What is in flight and names somebody goes with any change of her grant, as `GrantStore` and `AccountStore` make
- * it: `flight` is null then, and all else as it was. What was given to `save` survives the end of this process, however sudden; after a
+ * it, and so does what was to follow it; all else is as it was. What was given to `save` survives the end of this process, however sudden; after a
  * power cut the newest seconds may be missing, never a part of one call.
  */
 export interface WebhookStore {

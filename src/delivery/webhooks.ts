@@ -199,7 +199,7 @@ export class Webhooks {
     const { epoch } = this.#parts
     const round = { to: feed.position, through: '' }
     if (stored === null) return { ...FRESH, epoch, progress: { position: 0, round } }
-    if (stored.epoch !== epoch) return { ...stored, epoch, flight: null, progress: { position: 0, round } }
+    if (stored.epoch !== epoch) return { ...stored, epoch, flights: [], progress: { position: 0, round } }
     if (stored.progress.round?.to === NOT_BEGUN.to) return { ...stored, progress: { ...stored.progress, round } }
     return stored
   }
@@ -215,5 +215,5 @@ export class Webhooks {
 
 /** After it was off: what it has missed is told by the latest. */
 const NOT_BEGUN = { to: 0, through: '' }
-const FRESH = { flight: null, failingSince: null, failures: 0, nextAt: 0, off: null, tries: 0 }
-const ANEW = { flight: null, failingSince: null, failures: 0, nextAt: 0, off: null }
+const FRESH = { flights: [], failingSince: null, failures: 0, nextAt: 0, off: null, tries: 0 }
+const ANEW = { flights: [], failingSince: null, failures: 0, nextAt: 0, off: null }

@@ -89,7 +89,7 @@ export const MIGRATIONS: readonly string[] = [
   // The log that apps read: batches of presences, as before, or of what became of grants; a batch of neither kind is one of the
   // other. `size`: so many presences. `changed_in`: the batch that tells of it, 0: one that is not kept. change_log: how the log
   // stands, by name: its epoch, the boot in which it was opened (none: it was closed), up to where it was folded and pruned.
-  // webhook: `state` as JSON, `body` of what is in flight. webhook_delivery: the try `n` stands in slot n % 50.
+  // webhook: `state` as JSON, in `body` a line for each call in flight. webhook_delivery: the try `n` stands in slot n % 50.
   `ALTER TABLE presence_batch RENAME TO change_batch;
    ALTER TABLE change_batch ADD COLUMN grants TEXT;
    ALTER TABLE change_batch ADD COLUMN at INTEGER NOT NULL DEFAULT 0;

@@ -6,7 +6,7 @@ import { unpackPresences } from './packed-presence.js'
 import { OF_APP } from './sqlite-app-store.js'
 import { logGrants } from './sqlite-change-log.js'
 import { type GrantRow, grantOf } from './sqlite-grant-store.js'
-import { dropFlight } from './sqlite-webhook-store.js'
+import { dropFlights } from './sqlite-webhook-store.js'
 
 /** In which everything a user has stands under her JID. */
 const HERS = [
@@ -127,7 +127,7 @@ export class SqliteAccountStore implements AccountStore {
       .run(hers, hers)
     const gone = grants.map(({ appid, uid }) => ({ appid, uid, user: null }))
     if (gone.length > 0) logGrants(this.#database, gone, this.#now())
-    for (const { appid, uid } of grants) dropFlight(this.#database, appid, uid)
+    for (const { appid, uid } of grants) dropFlights(this.#database, appid, uid)
   }
 
   /** Each batch is an array of rows that begin with the user. The place of hers stays: places are numbers, too. */

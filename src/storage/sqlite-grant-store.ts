@@ -4,7 +4,7 @@ import type { Grant, GrantStore } from '../apps/grant.js'
 import type { BareJid } from '../presence/jid.js'
 import { type Database, durably } from './database.js'
 import { logGrants } from './sqlite-change-log.js'
-import { dropFlight } from './sqlite-webhook-store.js'
+import { dropFlights } from './sqlite-webhook-store.js'
 
 export interface GrantRow {
   readonly user: BareJid
@@ -65,7 +65,7 @@ export class SqliteGrantStore implements GrantStore {
              changed_in = excluded.changed_in`,
         )
         .run(user, appid, uid, scope.join(' '), paused ? 1 : 0, grantedAt, changedIn)
-      dropFlight(this.#database, appid, uid)
+      dropFlights(this.#database, appid, uid)
       return { ...grant, changedIn }
     })
   }
@@ -78,7 +78,7 @@ export class SqliteGrantStore implements GrantStore {
       const uid = remove.get(user, appid)
       if (uid === undefined) return false
       logGrants(this.#database, [{ appid, uid, user: null }], this.#now())
-      dropFlight(this.#database, appid, uid)
+      dropFlights(this.#database, appid, uid)
       return true
     })
   }

@@ -1,12 +1,19 @@
 import type { Statement, Transaction } from 'better-sqlite3'
 import type { AppId } from '../apps/app.js'
-import { DELIVERIES_KEPT, type Delivery, type WebhookState } from '../delivery/webhook-state.js'
+import {
+  DELIVERIES_KEPT,
+  type Delivery,
+  type Flight,
+  flightsBefore,
+  type WebhookState,
+} from '../delivery/webhook-state.js'
 import type { WebhookChange, WebhookStore } from '../delivery/webhook-store.js'
 import type { Database } from './database.js'
 
 interface Row {
-  /** A WebhookState as JSON, but for the body of what is in flight. */
+  /** A WebhookState as JSON, but for the bodies of what is in flight. */
   readonly state: string
+  /** Those, a line each; of the others in `state` nothing is in flight any more. null: there are none. */
   readonly body: string | null
 }
 
@@ -42,14 +49,16 @@ export class SqliteWebhookStore implements WebhookStore {
          updates = excluded.updates`,
     )
     this.#save = database.transaction((changes) => {
-      for (const { appid, state, delivery } of changes) {
-        const { body = null, ...flight } = state.flight ?? {}
-        const written = JSON.stringify({ ...state, flight: state.flight && flight })
+      for (const { appid, state, deliveries = [] } of changes) {
+        const body = asLines(state.flights)
+        const written = JSON.stringify({ ...state, flights: state.flights.map(({ body: _, ...flight }) => flight) })
         const isThere = update.run(written, body, appid).changes > 0 || insert.run(written, body, appid).changes > 0
-        if (!delivery || !isThere) continue
-        const { id, at, attempt, status, error, ms, updates } = delivery
-        const n = state.tries
-        insertDelivery.run(appid, n % DELIVERIES_KEPT, n, id, at, attempt, status, error, ms, updates)
+        if (!isThere) continue
+        let n = state.tries - deliveries.length
+        for (const { id, at, attempt, status, error, ms, updates } of deliveries) {
+          n++
+          insertDelivery.run(appid, n % DELIVERIES_KEPT, n, id, at, attempt, status, error, ms, updates)
+        }
       }
     })
     const removeState = database.prepare('DELETE FROM webhook WHERE appid = ?')
@@ -64,8 +73,11 @@ export class SqliteWebhookStore implements WebhookStore {
     const row = this.#find.get(appid)
     if (!row) return null
     const state: WebhookState = JSON.parse(row.state)
-    const { body } = row
-    return { ...state, flight: state.flight && body !== null ? { ...state.flight, body } : null }
+    const bodies = row.body?.split('\n') ?? []
+    return {
+      ...state,
+      flights: state.flights.slice(0, bodies.length).map((flight, n) => ({ ...flight, body: bodies[n] ?? '' })),
+    }
   }
 
   async wanted(): Promise<readonly AppId[]> {
@@ -85,7 +97,20 @@ export class SqliteWebhookStore implements WebhookStore {
   }
 }
 
-/** What is in flight to that app is dropped, if it names her. */
-export function dropFlight(database: Database, appid: AppId, uid: string): void {
-  database.prepare('UPDATE webhook SET body = NULL WHERE appid = ? AND instr(body, ?) > 0').run(appid, uid)
+/** What is in flight to that app and names her is dropped, and what follows it. */
+export function dropFlights(database: Database, appid: AppId, uid: string): void {
+  const body = database
+    .prepare<[string, string], string>('SELECT body FROM webhook WHERE appid = ? AND instr(body, ?) > 0')
+    .pluck()
+    .get(appid, uid)
+  if (body === undefined) return
+  const kept = flightsBefore(
+    uid,
+    body.split('\n').map((line) => ({ body: line })),
+  )
+  database.prepare('UPDATE webhook SET body = ? WHERE appid = ?').run(asLines(kept), appid)
+}
+
+function asLines(flights: readonly Pick<Flight, 'body'>[]): string | null {
+  return flights.length > 0 ? flights.map(({ body }) => body).join('\n') : null
 }

@@ -161,7 +161,7 @@ describe('AccountStore on SQLite', () => {
     await presences.prune(last, 0)
     for (let n = 0; n < 20; n++) {
       const body = `${'x'.repeat(10_000 - 400 * n)}${alice}`
-      await webhooks.save([{ appid, state: aWebhookState({ flight: aFlight({ body }) }) }])
+      await webhooks.save([{ appid, state: aWebhookState({ flights: [aFlight({ body })] }) }])
     }
     await webhooks.save([{ appid, state: aWebhookState() }])
     await accounts.remove(alice, 'hash')

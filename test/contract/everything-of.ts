@@ -59,7 +59,7 @@ export async function saveEverythingOf(
 
 function inFlightTo(appid: AppId, user: BareJid, uid = ''): WebhookChange {
   const body = JSON.stringify({ data: [[`${uidOf(user)}${uid}`, 'away', { jid: user }]] })
-  return { appid, state: aWebhookState({ flight: aFlight({ body }), tries: 1 }), delivery: aDelivery() }
+  return { appid, state: aWebhookState({ flights: [aFlight({ body })], tries: 1 }), deliveries: [aDelivery()] }
 }
 
 /** Like all that apps are told of a user, without her JID. */

@@ -4,7 +4,7 @@ export function aWebhookState(said: Partial<WebhookState> = {}): WebhookState {
   return {
     epoch: '0123456789abcdef',
     progress: { position: 0, round: null },
-    flight: null,
+    flights: [],
     failingSince: null,
     failures: 0,
     nextAt: 0,

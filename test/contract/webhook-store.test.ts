@@ -48,7 +48,7 @@ function webhookStoreContract(name: string, home: Home<Stores>) {
     }
     const add = (appid: AppId, said: Parameters<typeof anApp>[0] = {}) =>
       opened.store.apps.add(anApp({ appid, active: true, webhook: 'https://a.example/', ...said }))
-    const inFlight = (flight: Partial<Flight> = {}): WebhookState => aWebhookState({ flight: aFlight(flight) })
+    const inFlight = (flight: Partial<Flight> = {}): WebhookState => aWebhookState({ flights: [aFlight(flight)] })
     beforeEach(open)
     afterEach(() => opened.close())
 
@@ -62,7 +62,11 @@ function webhookStoreContract(name: string, home: Home<Stores>) {
       await add(chess)
       const state = aWebhookState({
         progress: { position: 2 ** 50, round: { to: 7, through: 'UIDx', again: true } },
-        flight: aFlight({ body: `{"data":["é\u0000😀${LARGE_TEXT}"]}` }),
+        flights: [
+          aFlight({ body: `{"data":["é\u0000😀${LARGE_TEXT}"]}` }),
+          aFlight({ body: '{}' }),
+          aFlight({ body: LARGE_TEXT, updates: 3 }),
+        ],
         failingSince: 1_700_000_000_123,
         failures: 3,
         off: { because: 'failing', at: 5, isTold: false },
@@ -97,9 +101,9 @@ function webhookStoreContract(name: string, home: Home<Stores>) {
           ...(tries % 2 && { status: null, error: 'it refuses the connection' }),
         })
         tried.unshift(delivery)
-        await webhooks.save([{ appid: chess, state: aWebhookState({ tries }), delivery }])
+        await webhooks.save([{ appid: chess, state: aWebhookState({ tries }), deliveries: [delivery] }])
       }
-      await webhooks.save([{ appid: radio, state: aWebhookState({ tries: 1 }), delivery: aDelivery() }])
+      await webhooks.save([{ appid: radio, state: aWebhookState({ tries: 1 }), deliveries: [aDelivery()] }])
       reopen()
       assert.deepEqual(await webhooks.deliveries(chess), tried.slice(0, 50))
       assert.deepEqual(await webhooks.deliveries(radio), [aDelivery()])
@@ -107,7 +111,7 @@ function webhookStoreContract(name: string, home: Home<Stores>) {
 
     it('keeps nothing of an app that is gone, and takes nothing of it', async () => {
       await add(chess)
-      const change = { appid: chess, state: inFlight({}), delivery: aDelivery() }
+      const change = { appid: chess, state: inFlight({}), deliveries: [aDelivery()] }
       await webhooks.save([change])
       await opened.store.apps.remove(chess)
       await webhooks.save([change])
@@ -117,7 +121,7 @@ function webhookStoreContract(name: string, home: Home<Stores>) {
 
     it('forgets one that is removed', async () => {
       await add(chess)
-      await webhooks.save([{ appid: chess, state: inFlight({}), delivery: aDelivery() }])
+      await webhooks.save([{ appid: chess, state: inFlight({}), deliveries: [aDelivery()] }])
       await webhooks.remove(chess)
       assert.equal(await webhooks.find(chess), null)
       assert.deepEqual(await webhooks.deliveries(chess), [])
@@ -139,11 +143,33 @@ function webhookStoreContract(name: string, home: Home<Stores>) {
           { appid: radio, state: others },
         ])
         await change()
-        assert.deepEqual(await webhooks.find(chess), { ...hers, flight: null })
+        assert.deepEqual(await webhooks.find(chess), { ...hers, flights: [] })
         assert.deepEqual(await webhooks.find(radio), others)
         assert(!JSON.stringify(tablesOf(directory()).webhook).includes('alice@h'))
       })
     }
+
+    it('keeps of what is in flight what comes before the first that names her, and its tries', async () => {
+      await add(chess)
+      await opened.store.grants.save({ ...GRANT, user: alice, appid: chess })
+      const flights = ['UIDa', 'UIDb', GRANT.uid, 'UIDc', GRANT.uid].map((uid, n) =>
+        aFlight({ id: `msg_${n}`, body: `[["${uid}","away"]]`, leadsTo: { position: n, round: null } }),
+      )
+      const deliveries = [1, 2, 3].map((at) => aDelivery({ at }))
+      const state = aWebhookState({ flights, tries: 53 })
+      await webhooks.save([{ appid: chess, state, deliveries }])
+      await opened.store.grants.remove(alice, chess)
+      reopen()
+      assert.deepEqual(await webhooks.find(chess), { ...state, flights: flights.slice(0, 2) })
+      assert.deepEqual(await webhooks.deliveries(chess), deliveries.reverse())
+      await webhooks.save([
+        { appid: chess, state: { ...state, tries: 55 }, deliveries: [4, 5].map((at) => aDelivery({ at })) },
+      ])
+      assert.deepEqual(
+        (await webhooks.deliveries(chess)).map(({ at }) => at),
+        [5, 4, 3, 2, 1],
+      )
+    })
 
     it('rejects when the disk is full, keeps what it had, and works again when it is not', async () => {
       await add(chess)
@@ -172,7 +198,7 @@ function webhookStoreContract(name: string, home: Home<Stores>) {
         reopen()
         const [one, two] = await Promise.all([webhooks.find(chess), webhooks.find(radio)])
         assert.equal(one?.tries, two?.tries)
-        assert.equal(one?.flight?.body, two?.flight?.body)
+        assert.deepEqual(one?.flights, two?.flights)
         assert((one?.tries ?? 0) >= last, `${one?.tries} instead of ${last}`)
         assert.equal((await webhooks.deliveries(chess))[0]?.at, one?.tries)
       }

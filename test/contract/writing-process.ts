@@ -108,12 +108,12 @@ if (what === 'lock') {
       if (n % 2 === 0) await grants.remove(user, grant.appid)
     } else if (what === 'webhooks') {
       // Two apps a call.
-      const state = aWebhookState({ flight: aFlight({ body: `${n}` }), tries: n })
+      const state = aWebhookState({ flights: [aFlight({ body: `${n}` })], tries: n })
       const pair = ['app_chess', 'app_radio'].map((appid) => appid as AppId)
       if (n === Number(from)) {
         for (const appid of pair) if (!(await apps.find(appid))) await apps.add(anApp({ appid }))
       }
-      await webhooks.save(pair.map((appid) => ({ appid, state, delivery: aDelivery({ at: n }) })))
+      await webhooks.save(pair.map((appid) => ({ appid, state, deliveries: [aDelivery({ at: n })] })))
     } else if (what === 'links') {
       await links.save(user, `hash ${n}`)
     } else if (what === 'deletions') {

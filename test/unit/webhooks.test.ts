@@ -55,7 +55,7 @@ describe('Webhooks', () => {
     until(
       async () => {
         const state = await world.storage.webhooks.find(APP)
-        return state !== null && state.flight === null
+        return state !== null && state.flights.length === 0
       },
       5000,
       'nothing to be in flight',

@@ -146,7 +146,7 @@ INSERT INTO change_log VALUES
   ('open', '7d1f6f5e-3f0a-4f0e-9d5a-0a4b5c6d7e8f'),
   ('pruned', 6);
 INSERT INTO webhook VALUES
-  ('app_0123456789abcdefghijklmn', '{"epoch":"0123456789abcdef","progress":{"position":20479,"round":null},"flight":null,"failingSince":null,"failures":0,"nextAt":0,"off":null,"tries":1}', NULL);
+  ('app_0123456789abcdefghijklmn', '{"epoch":"0123456789abcdef","progress":{"position":20479,"round":null},"flights":[],"failingSince":null,"failures":0,"nextAt":0,"off":null,"tries":1}', NULL);
 INSERT INTO webhook_delivery VALUES
   ('app_0123456789abcdefghijklmn', 1, 1, 'msg_abcdefghijklmnopqrstuv', 1700000020100, 1, 204, NULL, 12, 1);
 PRAGMA user_version = 6;
