@@ -49,6 +49,9 @@ export class FlightMaker {
     const last = () => (flights.at(-1) ?? underWay.at(-1))?.leadsTo
     const from = last()
     if (!from) return
+    // Once that has been written to its connection, so that its receiver works meanwhile, too: undici waits until then.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    if (made !== this.#made) return
     await this.#reader.readOn(from)
     let left = Math.ceil((MOST_TOGETHER - flights.length) / underWay.length)
     for (let next = last(); next && left > 0 && made === this.#made && this.#reader.isBehind; next = last(), left--) {

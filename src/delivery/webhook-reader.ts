@@ -201,14 +201,14 @@ function nothing(leadsTo: Progress): Message {
 
 /** As many of the first as one call may carry. */
 function fitting(told: readonly { readonly update: Update }[]): string[] {
-  const pairs: string[] = []
+  const first = told.slice(0, MOST_UPDATES).map(({ update }) => asPair(update))
+  // UTF-8 has at most three bytes for each: most are far below it, and need not be measured.
+  if (ENVELOPE_BYTES + first.reduce((sum, pair) => sum + 3 * pair.length + 1, 0) <= MOST_BYTES) return first
   let bytes = ENVELOPE_BYTES
-  for (const { update } of told) {
-    const pair = asPair(update)
+  const tooLong = first.findIndex((pair, n) => {
     bytes += Buffer.byteLength(pair) + 1
     // None alone is as long as that.
-    if (pairs.length === MOST_UPDATES || (bytes > MOST_BYTES && pairs.length > 0)) break
-    pairs.push(pair)
-  }
-  return pairs
+    return bytes > MOST_BYTES && n > 0
+  })
+  return tooLong < 0 ? first : first.slice(0, tooLong)
 }
