@@ -90,7 +90,11 @@ export class Courier {
     // Of who gave it anew nothing is on its way.
     this.#maker.forget()
     this.#state = { ...this.#state, flights: flightsBefore(uid, this.#state.flights) }
-    this.#inStore = flightsBefore(uid, this.#inStore)
+    const kept = flightsBefore(uid, this.#inStore)
+    const isCut = kept.length < this.#inStore.length
+    this.#inStore = kept
+    // It may have dropped some that do not name her, behind one that was answered since: those are under way still.
+    if (isCut) this.#save()
     this.#wake()
   }
 

@@ -18,9 +18,15 @@ import { anApp } from '../unit/an-app.js'
 import { jid } from '../unit/users.js'
 
 const ROUNDS = Number(process.env.WEBHOOK_KILLS ?? 8)
-const USERS = 10
+const USERS = 60
 const APP = 'app_aaaaaaaaaaaaaaaaaaaaaaaa' as AppId
 const TOLD_EVERY_MS = 3
+// So many each time; while a call is answered late, more come than some calls hold.
+const TOLD_TOGETHER = 30
+const LATE_MS = 150
+const LATE_ONE_IN = 10
+// As many as are in flight together, and one that was answered as the gateway was killed.
+const MOST_AGAIN = 9
 
 describe('kill -9 while webhooks are delivered', function () {
   this.timeout(30_000 + ROUNDS * 5_000)
@@ -71,6 +77,11 @@ describe('kill -9 while webhooks are delivered', function () {
 
   it(`loses nothing, and repeats the same bytes with the same id, ${ROUNDS} times`, async () => {
     const bytes = new Map<string, string>()
+    /** By id: the how-manieth it was. */
+    const places = new Map<string, number>()
+    let last = -1
+    let wasKilled = false
+    let severalRepeated = 0
     const faults: unknown[] = []
     let repeats = 0
     receiver.answer = async (call) => {
@@ -81,11 +92,21 @@ describe('kill -9 while webhooks are delivered', function () {
           repeats++
           assert.equal(call.body, before)
         }
+        // After a kill some of the last come again; then it goes on in order.
+        const place = places.get(call.id) ?? places.size
+        places.set(call.id, place)
+        assert(
+          place === last + 1 || (wasKilled && place <= last && place > last - MOST_AGAIN),
+          `${place} after ${last}`,
+        )
+        if (place < last) severalRepeated++
+        last = place
+        wasKilled = false
       } catch (error) {
         faults.push(error)
       }
       bytes.set(call.id, call.body)
-      await sleep(Math.random() * 10)
+      await sleep(Math.random() < 1 / LATE_ONE_IN ? LATE_MS : Math.random() * 5)
       return 204
     }
     let n = 0
@@ -97,12 +118,15 @@ describe('kill -9 while webhooks are delivered', function () {
       const connection = await server.accepted()
       const end = performance.now() + 100 + Math.random() * 300
       while (performance.now() < end || receiver.calls.length === calls) {
-        const user = users[n % USERS] ?? ''
-        says.set(user, ++n)
-        connection.socket.write(presence(user))
+        for (let each = 0; each < TOLD_TOGETHER; each++) {
+          const user = users[n % USERS] ?? ''
+          says.set(user, ++n)
+          connection.socket.write(presence(user))
+        }
         await sleep(TOLD_EVERY_MS)
       }
       await gateway.kill9()
+      wasKilled = true
     }
     await gateway.start()
     const told = () => new Map(receiver.pairs.map(([uid, , details]) => [uid, (details as { text: string }).text]))
@@ -142,6 +166,6 @@ describe('kill -9 while webhooks are delivered', function () {
     } finally {
       database.close()
     }
-    console.log(`      ${logged} changes, ${bytes.size} calls, ${repeats} repeated`)
+    console.log(`      ${logged} changes, ${bytes.size} calls, ${repeats} repeated, ${severalRepeated} times several`)
   })
 })

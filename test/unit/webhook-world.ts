@@ -6,7 +6,7 @@ import type { Grant } from '../../src/apps/grant.js'
 import { Cursors } from '../../src/delivery/cursors.js'
 import { Feeds } from '../../src/delivery/feeds.js'
 import { LogTail } from '../../src/delivery/log-tail.js'
-import { Webhooks } from '../../src/delivery/webhooks.js'
+import { Webhooks, type WebhooksParts } from '../../src/delivery/webhooks.js'
 import { OutboundPosts } from '../../src/http/outbound-posts.js'
 import { type BareJid, domainOf } from '../../src/presence/jid.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
@@ -20,6 +20,12 @@ import { jid } from './users.js'
 
 export const APP = 'app_aaaaaaaaaaaaaaaaaaaaaaaa' as AppId
 export const ALICE = jid('alice@h')
+
+export interface WorldOptions {
+  readonly boot?: string
+  readonly timeoutMs?: number
+  readonly post?: WebhooksParts['post']
+}
 
 /** Board, log, grants and webhooks as the gateway joins them; time passes when a test says so. */
 export class WebhookWorld {
@@ -46,8 +52,8 @@ export class WebhookWorld {
     this.webhooks = parts.webhooks
   }
 
-  static async open(directory: string, clock: FakeClock, options: { boot?: string; timeoutMs?: number } = {}) {
-    const { boot = 'boot', timeoutMs = 15_000 } = options
+  static async open(directory: string, clock: FakeClock, options: WorldOptions = {}) {
+    const { boot = 'boot', timeoutMs = 15_000, post = new OutboundPosts(['127.0.0.0/8'], clock) } = options
     const now = () => clock.now()
     const storage = new Storage(directory, { failed: () => {}, recovered: () => {} }, { now, boot })
     const board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 3_600_000 })
@@ -92,7 +98,7 @@ export class WebhookWorld {
       feeds,
       log: storage.changes,
       epoch,
-      post: new OutboundPosts(['127.0.0.0/8'], clock),
+      post,
       timeoutMs,
       lastChange: (user) => board.user(user)?.batch || head,
       clock,
