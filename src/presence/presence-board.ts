@@ -185,12 +185,12 @@ export class PresenceBoard {
       const { show, text } = said
       // One literal, no spread: a spread gives each object a hidden class of its own, 325 bytes.
       resource = {
-        name: detached(name),
         show,
         text: text && detached(text),
-        priority,
         shownSince: saidAt,
         idleSince,
+        name: detached(name),
+        priority,
         changed: ++this.#order,
         heard: this.#mark,
         next: user.resources,

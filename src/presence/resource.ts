@@ -2,14 +2,14 @@ import { detached } from './detached.js'
 import type { Mark } from './eras.js'
 import type { AvailableShow, ResourcePresence } from './presence.js'
 
-/** One resource, a node in its user's list. Plain fields, since there are millions. */
+/** One resource, a node in its user's list. Plain fields, since there are millions; what a query asks for first, and together. */
 export interface Resource {
-  readonly name: string
   show: AvailableShow
   text: string | null
-  priority: number
   shownSince: number
   idleSince: number | null
+  readonly name: string
+  priority: number
   /** Order of the last real change: the tie-break between equals. */
   changed: number
   heard: Mark

@@ -17,14 +17,14 @@ export interface Parted {
   readonly idleSince: null
 }
 
-/** One user on the board. Plain fields, since there are millions. */
+/** One user on the board. Plain fields, since there are millions; what a query asks for first: it is a cache line less. */
 export interface User {
-  readonly jid: BareJid
-  readonly domain: DomainUsers
-  resources: Resource | null
   /** What the world sees of her: the winner of her resources itself, since a copy of it would have to be kept up with it. */
   shown: Resource | Parted
   covered: Mark
+  readonly jid: BareJid
+  readonly domain: DomainUsers
+  resources: Resource | null
   /** The batch in which she was stored last, 0: none. */
   batch: number
 }
@@ -33,7 +33,7 @@ const NEVER_SEEN: Parted = { show: 'offline', text: null, shownSince: NO_TIME, i
 
 /** Nobody has seen her yet. */
 export function newUser(jid: BareJid, domain: DomainUsers): User {
-  return { jid, domain, resources: null, shown: NEVER_SEEN, covered: NEVER, batch: 0 }
+  return { shown: NEVER_SEEN, covered: NEVER, jid, domain, resources: null, batch: 0 }
 }
 
 /** null for NO_TIME. */
