@@ -16,10 +16,10 @@ export class WholeAnswers {
   readonly #clock: Clock
   readonly #headers: readonly string[]
   readonly #printed: string
+  /** By status code: what every answer of this second begins with. */
+  readonly #heads = new Map<number, string>()
   /** Since 1970 */
   #second = Number.NaN
-  /** RFC 9110 §6.6.1, of that second. */
-  #date = ''
 
   /** `headers`: of every answer; names and values in turn. */
   constructor(headers: readonly string[], clock: Clock) {
@@ -42,20 +42,25 @@ export class WholeAnswers {
       return
     }
     response.statusCode = code
-    let head = `HTTP/1.1 ${code} ${STATUS_CODES[code]}\r\nDate: ${this.#now()}\r\n${this.#printed}`
+    let head = this.#head(code)
     for (let i = 0; i < own.length; i += 2) head += `${own[i]}: ${own[i + 1]}\r\n`
     if (body !== null) head += `Content-Length: ${body.length}\r\n`
     headed._header = `${head}\r\n${sent}`
     response.end()
   }
 
-  #now(): string {
+  #head(code: number): string {
     const now = this.#clock.now()
     const second = Math.floor(now / 1000)
     if (second !== this.#second) {
       this.#second = second
-      this.#date = new Date(now).toUTCString()
+      this.#heads.clear()
     }
-    return this.#date
+    const known = this.#heads.get(code)
+    if (known !== undefined) return known
+    const date = new Date(now).toUTCString()
+    const head = `HTTP/1.1 ${code} ${STATUS_CODES[code]}\r\nDate: ${date}\r\n${this.#printed}`
+    this.#heads.set(code, head)
+    return head
   }
 }
