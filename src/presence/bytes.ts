@@ -6,8 +6,3 @@ export function utf8(text: string): Bytes {
   // Plain ASCII is its own bytes.
   return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1')
 }
-
-/** What `utf8` was given. */
-export function textOf(bytes: Bytes): string {
-  return Buffer.from(bytes, 'latin1').toString()
-}

@@ -1,8 +1,7 @@
-import type { Bytes } from '../presence/bytes.js'
 import type { BareJid } from '../presence/jid.js'
 
-// A string has a head, and an entry in a map.
-const BYTES_BESIDE = 100
+// A buffer, its memory's own, and an entry in a map.
+const BYTES_BESIDE = 300
 
 /**
  * Answers that were served lately. Two generations, each of at most so many bytes: when the younger one is full it becomes the
@@ -10,15 +9,15 @@ const BYTES_BESIDE = 100
  */
 export class RecentRosters {
   readonly #bytes: number
-  #younger = new Map<BareJid, Bytes>()
+  #younger = new Map<BareJid, Buffer>()
   #youngerBytes = 0
-  #older = new Map<BareJid, Bytes>()
+  #older = new Map<BareJid, Buffer>()
 
   constructor(bytes: number) {
     this.#bytes = bytes
   }
 
-  get(user: BareJid): Bytes | undefined {
+  get(user: BareJid): Buffer | undefined {
     const recent = this.#younger.get(user)
     if (recent !== undefined) return recent
     const answer = this.#older.get(user)
@@ -26,7 +25,7 @@ export class RecentRosters {
     return answer
   }
 
-  set(user: BareJid, answer: Bytes): void {
+  set(user: BareJid, answer: Buffer): void {
     this.delete(user)
     const bytes = answer.length + BYTES_BESIDE
     if (this.#youngerBytes + bytes > this.#bytes) {

@@ -1,4 +1,3 @@
-import { type Bytes, textOf, utf8 } from '../presence/bytes.js'
 import { type BareJid, domainOf } from '../presence/jid.js'
 import type { Contact, ContactJid } from './contact.js'
 import { RecentRosters } from './recent-rosters.js'
@@ -35,7 +34,7 @@ export class ServedRosters {
   /** Of all users, for who reads meanwhile. */
   #changes = 0
   /** For a user of whom nothing can be known. */
-  readonly componentAlone: Bytes
+  readonly componentAlone: Buffer
   /** As it is printed. */
   readonly #component: string
 
@@ -44,7 +43,7 @@ export class ServedRosters {
     this.#recent = new RecentRosters(parts.recentBytes)
     const { component } = parts
     this.#component = component ? printContacts(new Map([[component.jid, { name: component.name, groups: [] }]])) : ''
-    this.componentAlone = utf8(`{${this.#component}}`)
+    this.componentAlone = utf8Of(`{${this.#component}}`)
     for (const source of new Set(parts.sources.values())) {
       source.onChange?.(({ user }) => {
         this.#changes++
@@ -58,12 +57,12 @@ export class ServedRosters {
   }
 
   /** Never fails: an error would end the session of who logs in. `isGiven`: false where it is only looked at. */
-  of(user: BareJid, isGiven = true): Bytes | Promise<Bytes> {
+  of(user: BareJid, isGiven = true): Buffer | Promise<Buffer> {
     const recent = this.#recent.get(user)
     return recent === undefined ? this.#fetch(user, isGiven) : this.#serve(user, recent, isGiven)
   }
 
-  async #fetch(user: BareJid, isGiven: boolean): Promise<Bytes> {
+  async #fetch(user: BareJid, isGiven: boolean): Promise<Buffer> {
     const changes = this.#changes
     let answer = this.componentAlone
     try {
@@ -78,23 +77,23 @@ export class ServedRosters {
     return this.#serve(user, answer, isGiven)
   }
 
-  #serve(user: BareJid, answer: Bytes, isGiven: boolean): Bytes {
+  #serve(user: BareJid, answer: Buffer, isGiven: boolean): Buffer {
     if (!isGiven) return answer
     const hidden = this.#parts.hidden(user)
     if (this.#component !== '') this.#parts.rostered(user)
     return hidden === undefined ? answer : this.#without(answer, hidden)
   }
 
-  #answer(printed: string): Bytes {
+  #answer(printed: string): Buffer {
     const { address } = this.#parts
     const contacts = address ? addressed(printed, address) : printed
-    return utf8(`{${this.#component}${this.#component && ','}${contacts}}`)
+    return utf8Of(`{${this.#component}${this.#component && ','}${contacts}}`)
   }
 
-  #without(answer: Bytes, hidden: ReadonlySet<ContactJid>): Bytes {
-    const roster = new Map(readContacts(textOf(answer).slice(1, -1)))
+  #without(answer: Buffer, hidden: ReadonlySet<ContactJid>): Buffer {
+    const roster = new Map(readContacts(answer.toString().slice(1, -1)))
     for (const jid of hidden) roster.delete(this.#parts.address?.(jid) ?? jid)
-    return utf8(`{${printContacts(roster)}}`)
+    return utf8Of(`{${printContacts(roster)}}`)
   }
 }
 
@@ -102,4 +101,11 @@ function addressed(printed: string, address: (contact: ContactJid) => ContactJid
   const roster = new Map<ContactJid, Contact>()
   for (const [jid, contact] of readContacts(printed)) roster.set(address(jid), contact)
   return printContacts(roster)
+}
+
+/** In memory of its own: shared with others it would be kept for as long as any of them. */
+function utf8Of(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  bytes.write(text)
+  return bytes
 }

@@ -3,6 +3,8 @@ import type { BareJid } from '../presence/jid.js'
 
 // The server has taken over the roster that it was given by then, and most clients have sent their presence.
 const SETTLED_MS = 500
+// Less than a millisecond's worth: when everybody comes back after a restart there are tens of thousands.
+const LOOKED_AT_ONCE = 1000
 
 export interface RosterLoginParts {
   readonly clock: Clock
@@ -38,11 +40,19 @@ export class RosterLogins {
     this.#timer?.cancel()
   }
 
-  #look(): void {
+  #look(users: Iterator<BareJid> = this.#settled.values()): void {
     const { clock, isOnline, probe } = this.#parts
-    for (const user of this.#settled) if (!isOnline(user)) probe(user)
+    for (let left = LOOKED_AT_ONCE; left > 0; left--) {
+      const { done, value: user } = users.next()
+      if (done) return this.#goOn()
+      if (!isOnline(user)) probe(user)
+    }
+    this.#timer = clock.after(0, () => this.#look(users))
+  }
+
+  #goOn(): void {
     this.#settled = this.#given
     this.#given = new Set()
-    this.#timer = this.#settled.size > 0 ? clock.after(SETTLED_MS, () => this.#look()) : null
+    this.#timer = this.#settled.size > 0 ? this.#parts.clock.after(SETTLED_MS, () => this.#look()) : null
   }
 }

@@ -32,4 +32,25 @@ describe('RosterLogins', () => {
     logins.stop()
     assert.equal(clock.timers, 0)
   })
+
+  it('looks at a crowd a thousand at a time', () => {
+    const probed = new Set<string>()
+    const turns: number[] = []
+    class TurnsClock extends FakeClock {
+      override after(ms: number, run: () => void) {
+        return super.after(ms, () => {
+          const before = probed.size
+          run()
+          turns.push(probed.size - before)
+        })
+      }
+    }
+    const clock = new TurnsClock()
+    const logins = new RosterLogins({ clock, isOnline: () => false, probe: (user) => probed.add(user) })
+    for (let i = 0; i < 2500; i++) logins.given(`user${i}@localhost` as BareJid)
+    clock.pass(1000)
+    assert.equal(probed.size, 2500)
+    assert.equal(Math.max(...turns), 1000)
+    assert.equal(clock.timers, 0)
+  })
 })
