@@ -152,11 +152,14 @@ export class Reconciler {
     if (!this.#privileged.has(domain)) this.#domains.get(domain)?.probes?.add([user])
   }
 
-  /** Nobody listened to her until now. Where nothing can tell, she is heard of when she speaks. */
+  /**
+   * Nobody listened to her until now. Where nothing can tell, she is heard of when she speaks. Prosody takes a probe of who has not
+   * granted for a refusal of hers, and forgets that she is being asked.
+   */
   lookUp(user: BareJid, domain: string): void {
     const state = this.#domains.get(domain)
     if (this.#privileged.has(domain) && state?.server === 'ejabberd' && this.#snapshots) this.#snapshots.cover(domain)
-    else state?.probes?.add([user])
+    else if (this.#parts.subscriptions.has(user)) state?.probes?.add([user])
   }
 
   /** A resource spoke. */

@@ -184,6 +184,8 @@ for (const [name, startServer, mode] of WIRINGS) {
       const { status: before, ...me } = (await again.ask('GET', '/api/me')).json
       assert.deepEqual(me, { jid: ALICE, publish: 'domain', publishes: 'details', hasLink: false })
       assert.equal((await fetch(link)).status, 404)
+      // She takes her time: whatever the gateway does besides asking her must not undo that.
+      await told()
       if (mode !== 'privileged') await alice.acceptSubscription(contact)
       else if (server.name === 'Prosody') {
         // It has no means to tell how she is, so nobody says anything before she does.
