@@ -33,13 +33,15 @@ export class RosterEndpoint {
   readonly #rosters: ServedRosters
   readonly #tokens: RosterTokens
   readonly #firstDomain: string
+  readonly #clock: Clock
   readonly #answers: WholeAnswers
 
   constructor(rosters: ServedRosters, tokens: RosterTokens, firstDomain: string, clock: Clock) {
     this.#rosters = rosters
     this.#tokens = tokens
     this.#firstDomain = firstDomain
-    this.#answers = new WholeAnswers(HEADERS, clock)
+    this.#clock = clock
+    this.#answers = new WholeAnswers(HEADERS)
   }
 
   /** false: not for this endpoint, nothing was done. */
@@ -50,7 +52,7 @@ export class RosterEndpoint {
     if (!asked) return false
     const { domain = this.#firstDomain, username } = asked
     if (this.#tokens.admits(request.headers.authorization)) this.#serve(domain, username, response)
-    else this.#answers.send(response, 401, ['WWW-Authenticate', CHALLENGE], fault(112, NO_TOKEN))
+    else this.#send(response, 401, ['WWW-Authenticate', CHALLENGE], fault(112, NO_TOKEN))
     return true
   }
 
@@ -59,14 +61,18 @@ export class RosterEndpoint {
     const username = decoded(encodedUsername)
     const served = normaliseDomain(domain)
     if (served === null || !this.#rosters.isServed(served)) {
-      return this.#answers.send(response, 404, [], fault(130, NOT_SERVED))
+      return this.#send(response, 404, [], fault(130, NOT_SERVED))
     }
     const user = parseBareJid(username, served)
     // The server knows its users better than we do.
-    if (user.fault !== undefined) return this.#answers.send(response, 200, [], this.#rosters.componentAlone)
+    if (user.fault !== undefined) return this.#send(response, 200, [], this.#rosters.componentAlone)
     const roster = this.#rosters.of(user.jid, response.req.method === 'GET')
-    if (!(roster instanceof Promise)) this.#answers.send(response, 200, [], roster)
-    else void roster.then((served) => this.#answers.send(response, 200, [], served))
+    if (!(roster instanceof Promise)) this.#send(response, 200, [], roster)
+    else void roster.then((served) => this.#send(response, 200, [], served))
+  }
+
+  #send(response: ServerResponse, code: number, own: readonly string[], body: Bytes | Buffer): void {
+    this.#answers.send(response, this.#clock.now(), code, own, body)
   }
 }
 

@@ -49,7 +49,7 @@ export class StatusEndpoint {
     this.#clock = clock
     this.#tags = new EntityTags(etagKey)
     this.#counter = counter
-    this.#answers = new WholeAnswers(STATUS_HEADERS, clock)
+    this.#answers = new WholeAnswers(STATUS_HEADERS)
   }
 
   /** false: not for this endpoint, nothing was done. */
@@ -82,7 +82,8 @@ export class StatusEndpoint {
       return this.#answer(response, 304, ['ETag', etag, 'Presence-Freshness', freshness], null)
     }
     const own = ['ETag', etag, 'Presence-Freshness', freshness, 'Content-Type', CONTENT_TYPES[format]]
-    this.#answer(response, 200, own, render(presence, format, this.#clock.now()))
+    const now = this.#clock.now()
+    this.#answer(response, 200, own, render(presence, format, now), now)
   }
 
   #presence(target: StatusTarget): PublishedPresence | null {
@@ -100,9 +101,15 @@ export class StatusEndpoint {
     this.#answer(response, code, ['Content-Type', CONTENT_TYPES[format]], renderFault(fault, format))
   }
 
-  #answer(response: ServerResponse, code: number, own: readonly string[], body: string | null): void {
+  #answer(
+    response: ServerResponse,
+    code: number,
+    own: readonly string[],
+    body: string | null,
+    now = this.#clock.now(),
+  ): void {
     this.#counter.answered(code)
-    this.#answers.send(response, code, own, body === null ? null : utf8(body))
+    this.#answers.send(response, now, code, own, body === null ? null : utf8(body))
   }
 
   #preflight(response: ServerResponse, methods: string): void {

@@ -1,6 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Bytes } from '../presence/bytes.js'
-import type { Clock } from '../presence/clock.js'
 
 /** What node:http calls the head of an answer, once it is made; null before that. It has no public name for it. */
 interface Headed {
@@ -13,7 +12,6 @@ interface Headed {
  * of the time that it takes to answer a status query. All else, as what comes after what on a connection, is left to it.
  */
 export class WholeAnswers {
-  readonly #clock: Clock
   readonly #headers: readonly string[]
   readonly #printed: string
   /** By status code: what every answer of this second begins with. */
@@ -22,19 +20,18 @@ export class WholeAnswers {
   #second = Number.NaN
 
   /** `headers`: of every answer; names and values in turn. */
-  constructor(headers: readonly string[], clock: Clock) {
+  constructor(headers: readonly string[]) {
     this.#headers = headers
     let printed = 'Connection: keep-alive\r\n'
     for (let i = 0; i < headers.length; i += 2) printed += `${headers[i]}: ${headers[i + 1]}\r\n`
     this.#printed = printed
-    this.#clock = clock
   }
 
   /**
-   * `own`: the further headers, of which nothing may come from outside. `body` null: an answer that has none (204, 304); a buffer,
+   * `now`: ms since 1970, for the date. `own`: the further headers, of which nothing may come from outside. `body` null: an answer that has none (204, 304); a buffer,
    * where it is long: the kernel takes it from there, while a string is copied twice before.
    */
-  send(response: ServerResponse, code: number, own: readonly string[], body: Bytes | Buffer | null): void {
+  send(response: ServerResponse, now: number, code: number, own: readonly string[], body: Bytes | Buffer | null): void {
     const sent = body === null || response.req.method === 'HEAD' ? '' : body
     const headed = response as unknown as Headed
     // Of the end of a connection node:http knows more.
@@ -44,8 +41,7 @@ export class WholeAnswers {
       response.writeHead(code, this.#headers.concat(own, length)).end(sent, 'latin1')
       return
     }
-    response.statusCode = code
-    let head = this.#head(code)
+    let head = this.#head(now, code)
     for (let i = 0; i < own.length; i += 2) head += `${own[i]}: ${own[i + 1]}\r\n`
     if (body !== null) head += `Content-Length: ${body.length}\r\n`
     const isShort = typeof sent === 'string'
@@ -53,8 +49,7 @@ export class WholeAnswers {
     response.end(isShort ? undefined : sent)
   }
 
-  #head(code: number): string {
-    const now = this.#clock.now()
+  #head(now: number, code: number): string {
     const second = Math.floor(now / 1000)
     if (second !== this.#second) {
       this.#second = second

@@ -18,7 +18,7 @@ const ANSWERS: Readonly<Record<string, { code: number; own: readonly string[]; b
 
 describe('A whole answer', () => {
   const clock = new FakeClock(Date.UTC(2026, 10, 22, 13, 14, 15, 999))
-  const answers = new WholeAnswers(ALWAYS, clock)
+  const answers = new WholeAnswers(ALWAYS)
   const servers: Server[] = []
 
   async function serving(listener: RequestListener): Promise<number> {
@@ -33,7 +33,7 @@ describe('A whole answer', () => {
   const ours = () =>
     serving((request, response) => {
       const { code, own, body } = answerOf(request.url)
-      answers.send(response, code, own, body)
+      answers.send(response, clock.now(), code, own, body)
     })
   const nodes = () =>
     serving((request, response) => {
