@@ -3,9 +3,6 @@ import type { Told } from './update.js'
 // Of all apps together: some 30 MB.
 const MOST_IN_ALL = 200_000
 
-// To take the first out of 200,000 moves all the others, so it is not done for each call.
-const MOST_DROPPED = 10_000
-
 /** How much may be read ahead of what is sent, beyond the least that each has. */
 export class AheadBudget {
   #left = MOST_IN_ALL
@@ -44,6 +41,11 @@ export class Ahead {
     return this.#told.slice(this.#dropped, this.#dropped + count)
   }
 
+  /** Those that are in memory, sent ones among them. */
+  get held(): number {
+    return this.#told.length
+  }
+
   get last(): Told | undefined {
     return this.#told[this.#told.length - 1]
   }
@@ -64,7 +66,8 @@ export class Ahead {
   drop(count: number): void {
     this.#dropped += count
     if (this.count === 0) this.clear()
-    else if (this.#dropped >= MOST_DROPPED) {
+    // To take them out moves all the others, so it is not done for each call; nor are more kept than there are others.
+    else if (this.#dropped >= this.count) {
       this.#told = this.#told.slice(this.#dropped)
       this.#dropped = 0
     }
