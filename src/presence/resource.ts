@@ -18,8 +18,9 @@ export interface Resource {
 
 // XEP-0256 counts whole seconds back from its arrival; closer than that is the same moment said again.
 const IDLE_TOLERANCE_MS = 2000
-// Servers stamp in whole seconds what they replay (Prosody does): the second that it was set in is no earlier time.
-const STAMP_TOLERANCE_MS = 1000
+// Servers stamp in whole seconds what they replay (Prosody does): the second that it was set in is no earlier time, nor is the one
+// before the second in which it came to us.
+const STAMP_TOLERANCE_MS = 2000
 const ORDER: Readonly<Record<AvailableShow, number>> = { chat: 0, online: 1, away: 2, xa: 3, dnd: 4 }
 
 export function findResource(first: Resource | null, name: string): Resource | null {

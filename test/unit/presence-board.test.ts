@@ -155,14 +155,16 @@ describe('PresenceBoard', () => {
       assert.equal(since(), -9000)
     })
 
-    it('stays where a replay stamps in whole seconds what was heard within that second', () => {
+    it('stays where a replay stamps in whole seconds what was heard within that second, or just after it', () => {
       clock.pass(618)
       put('a')
       const before = changes.length
       put('a', { stampedAt: beginning - 381 })
+      // Set at the end of one second, heard in the next.
+      put('a', { stampedAt: beginning - 384 })
       assert.deepEqual([since(), changes.length], [618, before])
-      put('a', { stampedAt: beginning - 382 })
-      assert.deepEqual([since(), changes.length], [-382, before + 1])
+      put('a', { stampedAt: beginning - 1382 })
+      assert.deepEqual([since(), changes.length], [-1382, before + 1])
     })
 
     it('is when she became idle, if she says so', () => {

@@ -122,7 +122,7 @@ export class ReferenceBoard {
       const turned = known.show !== said.show
       if (turned || known.text !== said.text || known.priority !== priority) known.changedBy = event
       if (turned) known.shownSince = setAt
-      else if (said.stampedAt !== null && setAt <= known.shownSince - 1000) known.shownSince = setAt
+      else if (said.stampedAt !== null && setAt <= known.shownSince - 2000) known.shownSince = setAt
       if (idleSince === undefined) known.idleSince = turned ? null : known.idleSince
       // Whole seconds counted back from two arrivals differ by less than two seconds and say the same.
       else if (idleSince === null || known.idleSince === null || Math.abs(idleSince - known.idleSince) >= 2000) {
