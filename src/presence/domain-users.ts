@@ -1,6 +1,7 @@
 import { type Eras, type Mark, NEVER } from './eras.js'
 import type { BareJid } from './jid.js'
 import type { Freshness } from './presence.js'
+import { firstResource } from './resource.js'
 import type { User } from './user.js'
 
 /** The users of one domain, and how fresh what is known of them is. */
@@ -28,7 +29,7 @@ export class DomainUsers {
     if (this.#unproven.size > 0) this.#unproven.delete(user.jid)
     const { eras } = this
     if (!eras.lasts || eras.isPresent(user.covered)) return
-    let resource = user.resources
+    let resource = firstResource(user)
     while (resource && eras.isPresent(resource.heard)) resource = resource.next
     if (!resource) user.covered = mark
   }

@@ -3,17 +3,18 @@ import { detached } from './detached.js'
 import { DomainUsers } from './domain-users.js'
 import { BEFORE_ALL, Eras, type Mark } from './eras.js'
 import { type BareJid, domainOf } from './jid.js'
-import {
-  type AvailableShow,
-  type Freshness,
-  isAvailable,
-  type ResourcePresence,
-  type Show,
-  type UserPresence,
-} from './presence.js'
+import type { AvailableShow, Freshness, ResourcePresence, Show, UserPresence } from './presence.js'
 import type { StoredPresence } from './presence-store.js'
-import { electWinner, findResource, type Resource, updateResource, withinLimit, withoutResource } from './resource.js'
-import { type Look, lookOf, NO_TIME, newUser, storedPresence, timeOf, type User } from './user.js'
+import {
+  addResource,
+  electWinner,
+  findResource,
+  firstResource,
+  keepResources,
+  limitResources,
+  updateResource,
+} from './resource.js'
+import { type Look, lookOf, NO_TIME, newUser, part, storedPresence, timeOf, type User } from './user.js'
 
 export interface BoardLimits {
   /** Per user; at the limit the least recently changed one is dropped. */
@@ -81,25 +82,17 @@ export class PresenceBoard {
     const user = this.#find(stored.user) ?? this.#add(stored.user)
     const { show, text } = stored
     user.covered = BEFORE_ALL
-    this.#counts[user.shown.show]--
+    this.#counts[user.show]--
     this.#counts[show]++
-    user.resources = null
-    if (show === 'offline') {
-      user.shown = { show, text, shownSince: stored.idleSince ?? stored.shownSince ?? NO_TIME, idleSince: null }
-      return
-    }
-    user.resources = {
-      name: stored.resource ?? '',
-      show,
-      text,
-      priority: stored.priority,
-      shownSince: stored.shownSince ?? this.#clock.now(),
-      idleSince: stored.idleSince,
-      changed: 0,
-      heard: BEFORE_ALL,
-      next: null,
-    }
-    user.shown = user.resources
+    part(user, text, stored.idleSince ?? stored.shownSince ?? NO_TIME)
+    if (show === 'offline') return
+    user.show = show
+    user.shownSince = stored.shownSince ?? this.#clock.now()
+    user.idleSince = stored.idleSince
+    user.name = stored.resource ?? ''
+    user.priority = stored.priority
+    user.changed = 0
+    user.heard = BEFORE_ALL
   }
 
   /** Whether she is not on it, and nothing can put her there. */
@@ -179,35 +172,29 @@ export class PresenceBoard {
     const now = this.#clock.now()
     const saidAt = Math.min(said.stampedAt ?? now, now)
     const priority = Math.trunc(Math.max(-128, Math.min(127, said.priority)))
-    let resource = findResource(user.resources, name)
+    const resource = findResource(user, name)
     if (!resource) {
-      const idleSince = said.idleSince == null ? null : Math.min(said.idleSince, now)
-      const { show, text } = said
-      // One literal, no spread: a spread gives each object a hidden class of its own, 325 bytes.
-      resource = {
-        show,
-        text: text && detached(text),
-        shownSince: saidAt,
-        idleSince,
-        name: detached(name),
-        priority,
-        changed: ++this.#order,
-        heard: this.#mark,
-        next: user.resources,
-      }
-      user.resources = withinLimit(resource, this.#limits.resources)
+      const newest = addResource(user, detached(name))
+      newest.show = said.show
+      newest.text = said.text && detached(said.text)
+      newest.shownSince = saidAt
+      newest.idleSince = said.idleSince == null ? null : Math.min(said.idleSince, now)
+      newest.priority = priority
+      newest.changed = ++this.#order
+      newest.heard = this.#mark
+      limitResources(user, newest, this.#limits.resources)
     } else {
       resource.heard = this.#mark
       if (updateResource(resource, said, priority, saidAt, now)) resource.changed = ++this.#order
     }
     user.domain.heard(user, this.#mark)
-    this.#elect(user, user.resources ?? resource, before)
+    this.#elect(user, before)
   }
 
   /** Whether it said just that much itself on the present link. */
   saidItself(jid: BareJid, name: string, show: AvailableShow, priority: number): boolean {
     const user = this.#find(jid)
-    const resource = user && findResource(user.resources, name)
+    const resource = user && findResource(user, name)
     if (!resource || !user.domain.eras.isPresent(resource.heard)) return false
     return resource.show === show && resource.priority === priority
   }
@@ -215,7 +202,7 @@ export class PresenceBoard {
   /** It is there, whatever it last said. */
   confirm(jid: BareJid, name: string): void {
     const user = this.#find(jid)
-    const resource = user && findResource(user.resources, name)
+    const resource = user && findResource(user, name)
     if (!resource) return
     resource.heard = this.#mark
     user.domain.heard(user, this.#mark)
@@ -230,16 +217,20 @@ export class PresenceBoard {
     const user = name === null ? this.#find(jid) : this.#ensure(jid)
     if (!user) return
     const before = lookOf(user)
-    const wasOffline = user.resources === null
-    user.resources = name === null ? null : withoutResource(user.resources, name)
-    user.domain.heard(user, this.#mark)
-    if (user.resources !== null) return this.#elect(user, user.resources, before)
+    const wasOffline = user.show === 'offline'
+    if (!wasOffline && name !== null && keepResources(user, (resource) => resource.name !== name)) {
+      user.domain.heard(user, this.#mark)
+      return this.#elect(user, before)
+    }
     // She came and went unseen, or was never seen before. A bare "unavailable" without a stamp only says that she is not there,
     // not since when.
     const unseen = at !== null ? at > before.since : before.since === NO_TIME && name !== null
-    if (wasOffline && !unseen) return this.#compare(user, before)
-    const now = this.#clock.now()
-    this.#part(user, text && detached(text), Math.min(at ?? now, now), before)
+    if (!wasOffline || unseen) {
+      const now = this.#clock.now()
+      part(user, text && detached(text), Math.min(at ?? now, now))
+    }
+    user.domain.heard(user, this.#mark)
+    this.#compare(user, before)
   }
 
   /** Proof: what was not heard since the mark is not there. She is covered. Without effect if the link was lost since. */
@@ -285,7 +276,7 @@ export class PresenceBoard {
     const user = this.#find(jid)
     const before = lookOf(user)
     if (user) {
-      this.#counts[user.shown.show]--
+      this.#counts[user.show]--
       user.domain.delete(jid)
     }
     // Of who is refused it is told though nobody knows her: what is about to be done of her must not be.
@@ -296,7 +287,7 @@ export class PresenceBoard {
   *offlineSinceBefore(time: number): Generator<BareJid> {
     for (const { users } of this.#domains.values()) {
       for (const user of users.values()) {
-        const { show, shownSince } = user.shown
+        const { show, shownSince } = user
         if (show === 'offline' && shownSince !== NO_TIME && shownSince < time) yield user.jid
       }
     }
@@ -309,14 +300,15 @@ export class PresenceBoard {
     if (!domain || !user) return null
     const freshness = domain.freshnessOf(user)
     if (freshness === 'unknown') return { show: 'unknown', text: null, since: null, freshness }
-    const { show, text, shownSince, idleSince } = user.shown
+    const { show, text, shownSince, idleSince } = user
     return { show, text, since: timeOf(idleSince ?? shownSince), freshness }
   }
 
   /** Names of her resources that were not heard since the mark. */
   unheard(jid: BareJid, since: Mark): string[] {
     const names: string[] = []
-    for (let r = this.#find(jid)?.resources ?? null; r; r = r.next) if (r.heard < since) names.push(r.name)
+    const user = this.#find(jid)
+    for (let r = user ? firstResource(user) : null; r; r = r.next) if (r.heard < since) names.push(r.name)
     return names
   }
 
@@ -343,22 +335,14 @@ export class PresenceBoard {
 
   #settle(user: User, since: Mark): void {
     const before = lookOf(user)
-    for (let r = user.resources; r; r = r.next)
-      if (r.heard < since) user.resources = withoutResource(user.resources, r.name)
+    const isOnline = user.show !== 'offline'
+    if (isOnline && !keepResources(user, ({ heard }) => heard >= since)) part(user, null, this.#clock.now())
     user.domain.settled(user, since, this.#mark)
-    if (user.resources) this.#elect(user, user.resources, before)
-    else if (isAvailable(before.show)) this.#part(user, null, this.#clock.now(), before)
-    else this.#compare(user, before)
+    this.#elect(user, before)
   }
 
-  #elect(user: User, first: Resource, before: Look): void {
-    const winner = electWinner(first)
-    if (user.shown !== winner) user.shown = winner
-    this.#compare(user, before)
-  }
-
-  #part(user: User, text: string | null, shownSince: number, before: Look): void {
-    user.shown = { show: 'offline', text, shownSince, idleSince: null }
+  #elect(user: User, before: Look): void {
+    electWinner(user)
     this.#compare(user, before)
   }
 

@@ -1,39 +1,48 @@
 import type { DomainUsers } from './domain-users.js'
-import { type Mark, NEVER } from './eras.js'
+import { BEFORE_ALL, type Mark, NEVER } from './eras.js'
 import type { BareJid } from './jid.js'
-import type { Show } from './presence.js'
+import { isAvailable, type Show } from './presence.js'
 import type { LoggedPresence, StoredPresence } from './presence-store.js'
 import type { Resource } from './resource.js'
 
 /** Before every time: never known. */
 export const NO_TIME = -1
 
-/** Who is gone: since when, and her parting words. Fields as a resource has them. */
-export interface Parted {
-  readonly show: 'offline'
-  readonly text: string | null
-  /** ms since 1970, or NO_TIME */
-  readonly shownSince: number
-  readonly idleSince: null
-}
-
-/** One user on the board. Plain fields, since there are millions; what a query asks for first: it is a cache line less. */
-export interface User {
-  /** What the world sees of her: the winner of her resources itself, since a copy of it would have to be kept up with it. */
-  shown: Resource | Parted
+/** One user on the board, with what the world sees of her: the winner of her resources, or since when she is gone. */
+export interface User extends Resource {
   covered: Mark
   readonly jid: BareJid
   readonly domain: DomainUsers
-  resources: Resource | null
   /** The batch in which she was stored last, 0: none. */
   batch: number
 }
 
-const NEVER_SEEN: Parted = { show: 'offline', text: null, shownSince: NO_TIME, idleSince: null }
-
 /** Nobody has seen her yet. */
 export function newUser(jid: BareJid, domain: DomainUsers): User {
-  return { shown: NEVER_SEEN, covered: NEVER, jid, domain, resources: null, batch: 0 }
+  return {
+    show: 'offline',
+    text: null,
+    shownSince: NO_TIME,
+    idleSince: null,
+    covered: NEVER,
+    jid,
+    domain,
+    name: '',
+    priority: 0,
+    changed: 0,
+    heard: BEFORE_ALL,
+    next: null,
+    batch: 0,
+  }
+}
+
+/** She is gone since then (ms since 1970, or NO_TIME), with these words. */
+export function part(user: User, text: string | null, since: number): void {
+  user.show = 'offline'
+  user.text = text
+  user.shownSince = since
+  user.idleSince = null
+  user.next = null
 }
 
 /** null for NO_TIME. */
@@ -60,24 +69,21 @@ export function storedPresence(jid: BareJid, user: User | undefined): StoredPres
 
 /** The same, with the show that the log had before. One literal for each, no spread, as on the board. */
 export function loggedPresence(jid: BareJid, user: User | undefined, was: Show): LoggedPresence {
-  const shown = isKnown(user) ? user.shown : null
-  if (shown === null || shown.show === 'offline') {
-    const show = shown === null ? 'unknown' : 'offline'
-    const text = shown?.text ?? null
-    const shownSince = timeOf(shown?.shownSince ?? NO_TIME)
-    return { user: jid, show, text, shownSince, idleSince: null, resource: null, priority: 0, was }
+  const { show, text, since } = lookOf(user)
+  if (!user || !isAvailable(show)) {
+    return { user: jid, show, text, shownSince: timeOf(since), idleSince: null, resource: null, priority: 0, was }
   }
-  const { show, text, shownSince, idleSince, name, priority } = shown
+  const { shownSince, idleSince, name, priority } = user
   return { user: jid, show, text, shownSince, idleSince, resource: name, priority, was }
 }
 
 export function lookOf(user: User | undefined): Look {
   if (!isKnown(user)) return UNKNOWN
-  const { show, text, shownSince, idleSince } = user.shown
+  const { show, text, shownSince, idleSince } = user
   return { show, text, since: idleSince ?? shownSince }
 }
 
 /** Whether anything was ever proven of her. */
 function isKnown(user: User | undefined): user is User {
-  return user !== undefined && (user.shown !== NEVER_SEEN || user.covered !== NEVER)
+  return user !== undefined && (user.shownSince !== NO_TIME || user.covered !== NEVER)
 }
