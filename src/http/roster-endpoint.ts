@@ -6,7 +6,7 @@ import type { ServedRosters } from '../roster/served-rosters.js'
 import { faultBody } from './fault.js'
 import { PATIENCE_MS } from './patience.js'
 import type { RosterTokens } from './roster-tokens.js'
-import { WholeAnswers } from './whole-answers.js'
+import { WholeAnswer } from './whole-answer.js'
 
 const HEADERS: readonly string[] = [
   'Content-Type',
@@ -24,6 +24,9 @@ const CONTACTS = '/contacts/'
 export const CHALLENGE = 'Basic realm="rosters", charset="UTF-8", Bearer realm="rosters"'
 export const NOT_SERVED = 'the domain is not among the configured ones'
 export const NO_TOKEN = 'a roster token is needed (roster.tokens), as Bearer or as the password of Basic'
+const OK = new WholeAnswer(200, HEADERS)
+const UNAUTHORIZED = new WholeAnswer(401, [...HEADERS, 'WWW-Authenticate', CHALLENGE])
+const NOT_FOUND = new WholeAnswer(404, HEADERS)
 
 /**
  * `GET /roster/<domain>/<username>` and, for the first domain, `/contacts/<username>`: what mod_http_roster_admin asks for
@@ -34,14 +37,12 @@ export class RosterEndpoint {
   readonly #tokens: RosterTokens
   readonly #firstDomain: string
   readonly #clock: Clock
-  readonly #answers: WholeAnswers
 
   constructor(rosters: ServedRosters, tokens: RosterTokens, firstDomain: string, clock: Clock) {
     this.#rosters = rosters
     this.#tokens = tokens
     this.#firstDomain = firstDomain
     this.#clock = clock
-    this.#answers = new WholeAnswers(HEADERS)
   }
 
   /** false: not for this endpoint, nothing was done. */
@@ -52,7 +53,7 @@ export class RosterEndpoint {
     if (!asked) return false
     const { domain = this.#firstDomain, username } = asked
     if (this.#tokens.admits(request.headers.authorization)) this.#serve(domain, username, response)
-    else this.#send(response, 401, ['WWW-Authenticate', CHALLENGE], fault(112, NO_TOKEN))
+    else this.#send(response, UNAUTHORIZED, fault(112, NO_TOKEN))
     return true
   }
 
@@ -61,18 +62,18 @@ export class RosterEndpoint {
     const username = decoded(encodedUsername)
     const served = normaliseDomain(domain)
     if (served === null || !this.#rosters.isServed(served)) {
-      return this.#send(response, 404, [], fault(130, NOT_SERVED))
+      return this.#send(response, NOT_FOUND, fault(130, NOT_SERVED))
     }
     const user = parseBareJid(username, served)
     // The server knows its users better than we do.
-    if (user.fault !== undefined) return this.#send(response, 200, [], this.#rosters.componentAlone)
+    if (user.fault !== undefined) return this.#send(response, OK, this.#rosters.componentAlone)
     const roster = this.#rosters.of(user.jid, response.req.method === 'GET')
-    if (!(roster instanceof Promise)) this.#send(response, 200, [], roster)
-    else void roster.then((served) => this.#send(response, 200, [], served))
+    if (!(roster instanceof Promise)) this.#send(response, OK, roster)
+    else void roster.then((served) => this.#send(response, OK, served))
   }
 
-  #send(response: ServerResponse, code: number, own: readonly string[], body: Bytes | Buffer): void {
-    this.#answers.send(response, this.#clock.now(), code, own, body)
+  #send(response: ServerResponse, answer: WholeAnswer, body: Bytes | Buffer): void {
+    answer.send(response, this.#clock.now(), [], body)
   }
 }
 

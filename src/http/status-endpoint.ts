@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { utf8 } from '../presence/bytes.js'
+import type { Bytes } from '../presence/bytes.js'
 import type { Clock } from '../presence/clock.js'
 import { negotiate } from './accept.js'
 import { EntityTags } from './entity-tags.js'
 import { PATIENCE_MS } from './patience.js'
 import type { PublicView } from './public-view.js'
-import { CONTENT_TYPES, type PublishedPresence, render, renderFault, type StatusFault } from './status-rendering.js'
+import { CONTENT_TYPES, type PublishedPresence, render, renderFault } from './status-rendering.js'
 import { parseStatusTarget, type StatusFormat, type StatusTarget } from './status-url.js'
-import { WholeAnswers } from './whole-answers.js'
+import { WholeAnswer } from './whole-answer.js'
 
 export const STATUS_PATH = '/xmpp/status'
 
@@ -31,6 +31,35 @@ export const STATUS_HEADERS: readonly string[] = [
 const ORIGIN = /^https?:\/\/[^/?#]*/i
 const RETRY_AFTER_SECONDS = '30'
 
+/** One for each format. */
+function answers(code: number, ...headers: string[]): Readonly<Record<StatusFormat, WholeAnswer>> {
+  const answer = (type: string) => new WholeAnswer(code, [...STATUS_HEADERS, ...headers, 'Content-Type', type])
+  return { xml: answer(CONTENT_TYPES.xml), json: answer(CONTENT_TYPES.json), txt: answer(CONTENT_TYPES.txt) }
+}
+
+function notModified(freshness: string): WholeAnswer {
+  return new WholeAnswer(304, [...STATUS_HEADERS, 'Presence-Freshness', freshness])
+}
+
+function options(methods: string): WholeAnswer {
+  const asked = [
+    'Access-Control-Allow-Headers',
+    'Accept, Content-Type, If-None-Match',
+    'Access-Control-Max-Age',
+    '86400',
+  ]
+  return new WholeAnswer(204, [...STATUS_HEADERS, 'Access-Control-Allow-Methods', methods, 'Allow', methods, ...asked])
+}
+
+const OK = { live: answers(200, 'Presence-Freshness', 'live'), stale: answers(200, 'Presence-Freshness', 'stale') }
+const NOT_MODIFIED = { live: notModified('live'), stale: notModified('stale') }
+const UNKNOWN = answers(503, 'Retry-After', RETRY_AFTER_SECONDS, 'Presence-Freshness', 'unknown')
+const NOT_FOUND = answers(404)
+const MALFORMED = answers(400)
+const OPTIONS = options('GET, HEAD, OPTIONS')
+/** Where many can be asked for at once. */
+const MANY_OPTIONS = options('GET, HEAD, POST, OPTIONS')
+
 export interface StatusCounter {
   answered(code: number): void
 }
@@ -41,7 +70,6 @@ export class StatusEndpoint {
   readonly #clock: Clock
   readonly #tags: EntityTags
   readonly #counter: StatusCounter
-  readonly #answers: WholeAnswers
 
   /** `etagKey`: secret, the same across restarts. */
   constructor(view: PublicView, clock: Clock, etagKey: Buffer, counter: StatusCounter) {
@@ -49,7 +77,6 @@ export class StatusEndpoint {
     this.#clock = clock
     this.#tags = new EntityTags(etagKey)
     this.#counter = counter
-    this.#answers = new WholeAnswers(STATUS_HEADERS)
   }
 
   /** false: not for this endpoint, nothing was done. */
@@ -63,7 +90,7 @@ export class StatusEndpoint {
     const rest = path.slice(STATUS_PATH.length)
     if (rest !== '' && !rest.startsWith('/')) return false
     const { method } = request
-    if (method === 'OPTIONS') this.#preflight(response, rest === '' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD, OPTIONS')
+    if (method === 'OPTIONS') this.#answer(response, this.#clock.now(), rest === '' ? MANY_OPTIONS : OPTIONS, [], null)
     else if (method === 'GET' || method === 'HEAD') this.#get(rest.slice(1), request, response)
     else return false
     return true
@@ -72,18 +99,19 @@ export class StatusEndpoint {
   #get(encoded: string, request: IncomingMessage, response: ServerResponse): void {
     const target = parseStatusTarget(encoded, this.#view.domains)
     const format = target.suffix ?? negotiate(request.headers.accept)
-    if (target.kind === 'malformed') return this.#fault(response, 400, 'jid-malformed', format)
-    const presence = this.#presence(target)
-    if (!presence) return this.#fault(response, 404, 'item-not-found', format)
-    if (presence.show === 'unknown') return this.#unknown(response, presence, format)
-    const etag = this.#tags.of(target.kind === 'link' ? target.token : presence.jid, presence, format)
-    const { freshness } = presence
-    if (matches(request.headers['if-none-match'], etag)) {
-      return this.#answer(response, 304, ['ETag', etag, 'Presence-Freshness', freshness], null)
-    }
-    const own = ['ETag', etag, 'Presence-Freshness', freshness, 'Content-Type', CONTENT_TYPES[format]]
     const now = this.#clock.now()
-    this.#answer(response, 200, own, render(presence, format, now), now)
+    if (target.kind === 'malformed') {
+      return this.#answer(response, now, MALFORMED[format], [], renderFault('jid-malformed', format))
+    }
+    const presence = this.#presence(target)
+    if (!presence) return this.#answer(response, now, NOT_FOUND[format], [], renderFault('item-not-found', format))
+    const { freshness } = presence
+    if (freshness === 'unknown') return this.#answer(response, now, UNKNOWN[format], [], render(presence, format, now))
+    const etag = this.#tags.of(target.kind === 'link' ? target.token : presence.jid, presence, format)
+    if (matches(request.headers['if-none-match'], etag)) {
+      return this.#answer(response, now, NOT_MODIFIED[freshness], ['ETag', etag], null)
+    }
+    this.#answer(response, now, OK[freshness][format], ['ETag', etag], render(presence, format, now))
   }
 
   #presence(target: StatusTarget): PublishedPresence | null {
@@ -91,39 +119,15 @@ export class StatusEndpoint {
     return target.kind === 'link' ? this.#view.ofLink(target.token) : null
   }
 
-  #unknown(response: ServerResponse, presence: PublishedPresence, format: StatusFormat): void {
-    const wait = ['Retry-After', RETRY_AFTER_SECONDS, 'Presence-Freshness', 'unknown']
-    const own = [...wait, 'Content-Type', CONTENT_TYPES[format]]
-    this.#answer(response, 503, own, render(presence, format, this.#clock.now()))
-  }
-
-  #fault(response: ServerResponse, code: number, fault: StatusFault, format: StatusFormat): void {
-    this.#answer(response, code, ['Content-Type', CONTENT_TYPES[format]], renderFault(fault, format))
-  }
-
   #answer(
     response: ServerResponse,
-    code: number,
+    now: number,
+    answer: WholeAnswer,
     own: readonly string[],
-    body: string | null,
-    now = this.#clock.now(),
+    body: Bytes | null,
   ): void {
-    this.#counter.answered(code)
-    this.#answers.send(response, now, code, own, body === null ? null : utf8(body))
-  }
-
-  #preflight(response: ServerResponse, methods: string): void {
-    const own = [
-      'Access-Control-Allow-Methods',
-      methods,
-      'Access-Control-Allow-Headers',
-      'Accept, Content-Type, If-None-Match',
-      'Access-Control-Max-Age',
-      '86400',
-      'Allow',
-      methods,
-    ]
-    this.#answer(response, 204, own, null)
+    this.#counter.answered(answer.code)
+    answer.send(response, now, own, body)
   }
 }
 

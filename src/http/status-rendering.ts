@@ -1,3 +1,4 @@
+import { type Bytes, utf8 } from '../presence/bytes.js'
 import { statusOf, type UserPresence } from '../presence/presence.js'
 import type { Publication } from '../presence/publication.js'
 import type { StatusFormat } from './status-url.js'
@@ -20,12 +21,12 @@ export function publish(jid: string | null, presence: UserPresence, publication:
 }
 
 /** Its body; `now` in ms since 1970. */
-export function render(presence: PublishedPresence, format: StatusFormat, now: number): string {
+export function render(presence: PublishedPresence, format: StatusFormat, now: number): Bytes {
   switch (format) {
     case 'xml':
       return presence.show === 'unknown' ? unknownXml(presence.jid) : presenceXml(presence, now)
     case 'json':
-      return JSON.stringify(statusJson(presence, now))
+      return utf8(JSON.stringify(statusJson(presence, now)))
     case 'txt':
       return presence.show
   }
@@ -45,26 +46,26 @@ export function statusJson({ jid, show, text, since, freshness }: PublishedPrese
 }
 
 /** RFC 6121 §4.7 with XEP-0012's last activity. */
-function presenceXml({ jid, show, text, since }: PublishedPresence, now: number): string {
+function presenceXml({ jid, show, text, since }: PublishedPresence, now: number): Bytes {
   const type = show === 'offline' ? ' type="unavailable"' : ''
   const shown = show === 'offline' || show === 'online' ? '' : `<show>${show}</show>`
-  const status = text === null ? '' : `<status>${escapeXml(text)}</status>`
+  const status = text === null ? '' : `<status>${xmlOf(text)}</status>`
   const last = since === null ? '' : `<query xmlns="jabber:iq:last" seconds="${secondsSince(since, now)}"/>`
   return `<presence xmlns="jabber:client"${from(jid)}${type}>${shown}${status}${last}</presence>`
 }
 
-function unknownXml(jid: string | null): string {
+function unknownXml(jid: string | null): Bytes {
   return `<presence xmlns="jabber:client"${from(jid)} type="error">${stanzaError('wait', 'remote-server-timeout')}</presence>`
 }
 
-function from(jid: string | null): string {
-  return jid === null ? '' : ` from="${escapeXml(jid)}"`
+function from(jid: string | null): Bytes {
+  return jid === null ? '' : ` from="${xmlOf(jid)}"`
 }
 
 export type StatusFault = 'item-not-found' | 'jid-malformed'
 
 /** The body for a query that names nobody. */
-export function renderFault(fault: StatusFault, format: StatusFormat): string {
+export function renderFault(fault: StatusFault, format: StatusFormat): Bytes {
   switch (format) {
     case 'xml': {
       const type = fault === 'jid-malformed' ? 'modify' : 'cancel'
@@ -78,7 +79,7 @@ export function renderFault(fault: StatusFault, format: StatusFormat): string {
   }
 }
 
-function stanzaError(type: string, condition: string): string {
+function stanzaError(type: string, condition: string): Bytes {
   return `<error type="${type}"><${condition} xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error>`
 }
 
@@ -95,6 +96,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /** For text, and for JIDs in double-quoted attributes: these hold no quotes (RFC 7622 §3.3.1). */
-function escapeXml(text: string): string {
-  return /[&<>\r]/.test(text) ? text.replace(/[&<>\r]/g, (character) => ESCAPES[character] ?? '') : text
+function xmlOf(text: string): Bytes {
+  // Mostly neither is to be done, and one look tells.
+  if (!/[&<>\r\u0080-\uffff]/.test(text)) return text
+  return utf8(text.replace(/[&<>\r]/g, (character) => ESCAPES[character] ?? ''))
 }

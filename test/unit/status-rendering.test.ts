@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
-import { type PublishedPresence, publish, render, renderFault } from '../../src/http/status-rendering.js'
+import { type PublishedPresence, publish, render as rendered, renderFault } from '../../src/http/status-rendering.js'
+import type { StatusFormat } from '../../src/http/status-url.js'
 
 const NOW = Date.parse('2026-03-01T12:00:00.000Z')
+
+function render(presence: PublishedPresence, format: StatusFormat, now: number): string {
+  return Buffer.from(rendered(presence, format, now), 'latin1').toString()
+}
 
 function someone(said: Partial<PublishedPresence>): PublishedPresence {
   return { jid: 'support@example.org', show: 'online', text: null, since: null, freshness: 'live', ...said }

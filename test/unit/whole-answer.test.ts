@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { WholeAnswers } from '../../src/http/whole-answers.js'
+import { WholeAnswer } from '../../src/http/whole-answer.js'
 import { type Bytes, utf8 } from '../../src/presence/bytes.js'
 import { FakeClock } from './fake-clock.js'
 
@@ -16,9 +16,10 @@ const ANSWERS: Readonly<Record<string, { code: number; own: readonly string[]; b
   '/options': { code: 204, own: ['Allow', 'GET'], body: null },
 }
 
+const LAST = 'GET /ascii HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'
+
 describe('A whole answer', () => {
   const clock = new FakeClock(Date.UTC(2026, 10, 22, 13, 14, 15, 999))
-  const answers = new WholeAnswers(ALWAYS)
   const servers: Server[] = []
 
   async function serving(listener: RequestListener): Promise<number> {
@@ -30,10 +31,11 @@ describe('A whole answer', () => {
   }
 
   const answerOf = (url = '') => ANSWERS[url] ?? { code: 404, own: [], body: null }
+  const kinds = new Map([200, 204, 304, 404, 503].map((code) => [code, new WholeAnswer(code, ALWAYS)]))
   const ours = () =>
     serving((request, response) => {
       const { code, own, body } = answerOf(request.url)
-      answers.send(response, clock.now(), code, own, body)
+      kinds.get(code)?.send(response, clock.now(), own, body)
     })
   const nodes = () =>
     serving((request, response) => {
@@ -74,9 +76,8 @@ describe('A whole answer', () => {
       it(`says what node:http would, to GET and HEAD, alone and pipelined: ${kind}`, async () => {
         const [our, theirs] = [await ours(), await nodes()]
         const ask = (method: string, url: string) => `${method} ${url} HTTP/${version}\r\nHost: h\r\n${connection}\r\n`
-        const last = 'GET /ascii HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'
         const all = Object.keys(ANSWERS).flatMap((url) => [ask('GET', url), ask('HEAD', url)])
-        for (const requests of [...all.map((request) => [request, last]), [...all, last]]) {
+        for (const requests of [...all.map((request) => [request, LAST]), [...all, LAST]]) {
           const [told, expected] = [await answered(our, requests), await answered(theirs, requests)]
           assert.equal(comparable(told), comparable(expected), requests.join(''))
         }
