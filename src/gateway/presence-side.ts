@@ -56,7 +56,8 @@ export class PresenceSide {
     this.#knownUntil = loaded.knownUntil
     this.domains = new Domains([...config.domains.values()].map(({ written }) => written))
     const boardLimits = { resources: limits.resources, staleAfterMs: xmpp.staleAfter }
-    this.board = new PresenceBoard(clock, boardLimits, loaded.knownUntil, (user) => this.forgotten.has(user))
+    const seed = parts.random(4).readInt32LE(0)
+    this.board = new PresenceBoard(clock, boardLimits, loaded.knownUntil, (user) => this.forgotten.has(user), seed)
     const kept = { ms: limits.changeLog, rows: limits.changeLogRows }
     this.writer = new PresenceWriter(this.board, storage.presences, clock, kept)
   }

@@ -3,13 +3,14 @@ import type { BareJid } from './jid.js'
 import type { Freshness } from './presence.js'
 import { firstResource } from './resource.js'
 import type { User } from './user.js'
+import { UserTable } from './user-table.js'
 
 /** The users of one domain, and how fresh what is known of them is. */
 export class DomainUsers {
   readonly name: string
   /** How the JIDs of its users end. */
   readonly suffix: string
-  readonly users = new Map<BareJid, User>()
+  readonly users: UserTable
   readonly eras: Eras
   /** A proof for the whole domain is on its way: until it is there nobody is live. */
   proofDue = false
@@ -18,8 +19,10 @@ export class DomainUsers {
   /** Who was not listened to until a mark: no proof that began before it speaks of her. Until something is heard of her. */
   readonly #unproven = new Map<BareJid, Mark>()
 
-  constructor(name: string, eras: Eras) {
+  /** `seed`: of its UserTable. */
+  constructor(name: string, eras: Eras, seed: number) {
     this.name = name
+    this.users = new UserTable(seed)
     this.suffix = `@${name}`
     this.eras = eras
   }
@@ -69,6 +72,6 @@ export class DomainUsers {
   /** Adds them to `counts`; reads every user unless all of them are covered at once. */
   countFreshness(counts: Record<Freshness, number>): void {
     if (this.eras.isPresent(this.#covered) && this.#unproven.size === 0) counts.live += this.users.size
-    else for (const user of this.users.values()) counts[this.freshnessOf(user)]++
+    else for (const user of this.users) counts[this.freshnessOf(user)]++
   }
 }

@@ -39,6 +39,7 @@ export class PresenceBoard {
   readonly #limits: BoardLimits
   /** Who is never put on it. */
   readonly #refuses: (user: BareJid) => boolean
+  readonly #seed: number
   /** By the steady clock. */
   readonly #loadedAt: number
   /** What is heard now is heard at it. */
@@ -55,14 +56,16 @@ export class PresenceBoard {
 
   /**
    * `loadedAt`: when what is loaded was last known to be so, ms since 1970; by default now. `refuses`: whoever is not on the
-   * board is asked for before she comes on it; what was stored counts as admitted.
+   * board is asked for before she comes on it; what was stored counts as admitted. `seed`: see UserTable.
    */
   constructor(
     clock: Clock,
     limits: BoardLimits,
     loadedAt: number | null = null,
     refuses: (user: BareJid) => boolean = () => false,
+    seed = 0,
   ) {
+    this.#seed = seed
     this.#clock = clock
     this.#limits = limits
     this.#refuses = refuses
@@ -246,7 +249,7 @@ export class PresenceBoard {
   async settleDomain(name: string, since: Mark): Promise<void> {
     const domain = this.#domain(name)
     let slice = SWEEP_SLICE
-    for (const user of domain.users.values()) {
+    for (const user of domain.users) {
       if (!domain.eras.isPresent(since)) return
       this.#settle(user, since)
       if (--slice === 0) {
@@ -286,7 +289,7 @@ export class PresenceBoard {
   /** Everybody offline since before `time` (ms since 1970). Users of whom no time is known are not among them. */
   *offlineSinceBefore(time: number): Generator<BareJid> {
     for (const { users } of this.#domains.values()) {
-      for (const user of users.values()) {
+      for (const user of users) {
         const { show, shownSince } = user
         if (show === 'offline' && shownSince !== NO_TIME && shownSince < time) yield user.jid
       }
@@ -318,7 +321,7 @@ export class PresenceBoard {
   }
 
   *usersOf(domain: string): Generator<BareJid> {
-    for (const jid of this.#domain(domain).users.keys()) yield jid
+    for (const { jid } of this.#domain(domain).users) yield jid
   }
 
   /** Users by the show of their winner, whatever its freshness. Counted as they change. */
@@ -365,7 +368,7 @@ export class PresenceBoard {
     if (!domain) {
       const eras = new Eras(this.#clock, this.#limits.staleAfterMs, this.#loadedAt)
       if (this.#link !== null) eras.begin(this.#link)
-      domain = new DomainUsers(name, eras)
+      domain = new DomainUsers(name, eras, this.#seed)
       this.#domains.set(name, domain)
     }
     return domain
@@ -386,7 +389,7 @@ export class PresenceBoard {
   #add(jid: BareJid): User {
     const own = detached(jid)
     const user = newUser(own, this.#domain(domainOf(own)))
-    user.domain.users.set(own, user)
+    user.domain.users.add(user)
     this.#counts.offline++
     return user
   }

@@ -11,6 +11,8 @@ export const NO_TIME = -1
 /** One user on the board, with what the world sees of her: the winner of her resources, or since when she is gone. */
 export interface User extends Resource {
   covered: Mark
+  /** Of her JID, as her table has it. */
+  hash: number
   readonly jid: BareJid
   readonly domain: DomainUsers
   /** The batch in which she was stored last, 0: none. */
@@ -25,6 +27,7 @@ export function newUser(jid: BareJid, domain: DomainUsers): User {
     shownSince: NO_TIME,
     idleSince: null,
     covered: NEVER,
+    hash: 0,
     jid,
     domain,
     name: '',
