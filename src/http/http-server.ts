@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Clock } from '../presence/clock.js'
 import { Budget } from './budget.js'
 import { faultBody } from './fault.js'
+import { hostFault } from './host-fault.js'
 import { PATIENCE_MS } from './patience.js'
 import { Pipelines, type Upgrades } from './pipelines.js'
 import type { Turns } from './turns.js'
@@ -52,9 +53,16 @@ export class HttpServer {
     const budget = new Budget(options.unhandledBytes ?? UNHANDLED_BYTES)
     const pipelines = new Pipelines(turns, clock, budget, upgrades ?? { takes: () => false, take: () => {} })
     this.#pipelines = pipelines
-    const nodeOptions = { connectionsCheckingInterval: 1000, IncomingMessage: pipelines.requestClass }
+    const nodeOptions = {
+      connectionsCheckingInterval: 1000,
+      IncomingMessage: pipelines.requestClass,
+      // hostFault looks for it, and for more.
+      requireHostHeader: false,
+    }
     this.#server = createServer(nodeOptions, (request, response) => {
       pipelines.asked(request, response)
+      const fault = hostFault(request)
+      if (fault !== null) return refuse(response, fault)
       try {
         if (first.handle(request, response)) return
         pipelines.lasting(request, response)
@@ -86,7 +94,9 @@ export class HttpServer {
     this.#server.on('drop', () => this.#makeRoom())
     this.#server.on('checkExpectation', (request, response) => {
       pipelines.asked(request, response)
-      response.writeHead(417).end()
+      const fault = hostFault(request)
+      if (fault !== null) refuse(response, fault)
+      else response.writeHead(417).end()
     })
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#refuse(error, socket))
   }
@@ -151,6 +161,17 @@ export function bindError(error: NodeJS.ErrnoException, host: string, port: numb
     default:
       return error
   }
+}
+
+/** What node could read, and yet is not HTTP. */
+function refuse(response: ServerResponse, error: string): void {
+  const body = JSON.stringify(faultBody(101, error))
+  response.writeHead(400, {
+    Connection: 'close',
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+  })
+  response.end(body)
 }
 
 /** As HTTP has it: what node could not read never becomes a request. */

@@ -2,6 +2,7 @@ import { IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../presence/clock.js'
 import type { Budget } from './budget.js'
+import { hostFault } from './host-fault.js'
 import { onceSent } from './once-sent.js'
 import { PATIENCE_MS } from './patience.js'
 import type { Turns } from './turns.js'
@@ -152,9 +153,11 @@ export class Pipelines {
   }
 }
 
-function isForWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
+function isForWebSocket(request: IncomingMessage): boolean {
+  const { method, httpVersion, headers } = request
   const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
-  return method === 'GET' && httpVersion === '1.1' && headers.upgrade?.toLowerCase() === 'websocket' && !hasBody
+  const isGet = method === 'GET' && httpVersion === '1.1' && !hasBody
+  return isGet && headers.upgrade?.toLowerCase() === 'websocket' && hostFault(request) === null
 }
 
 /** The one answer that waits for no other; node has no other word for it. */

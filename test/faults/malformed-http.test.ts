@@ -21,6 +21,16 @@ const CASES: readonly [string, string | Buffer, readonly number[]][] = [
   ['HTTP/1.0', `GET ${STATUS} HTTP/1.0\r\n\r\n`, [200]],
   ['HTTP/3.0', `GET ${STATUS} HTTP/3.0\r\n${CLOSE}\r\n`, [400]],
   ['no Host', get(STATUS, ''), [400]],
+  ['two Hosts', get(STATUS, `${CLOSE}host: y\r\n`), [400]],
+  ['the same Host twice', get(STATUS, `Host: x\r\n${CLOSE}`), [400]],
+  ['a Host that is none', get(STATUS, 'Host: x/y\r\n'), [400]],
+  ['a Host with a name in it', get(STATUS, 'Host: me@x\r\n'), [400]],
+  ['a Host of IPv6', get(STATUS, CLOSE.replace('x', '[::1]:8080')), [200]],
+  ['an empty Host', get(STATUS, CLOSE.replace('x', '')), [200]],
+  ['two Hosts for a page', get('/', `${CLOSE}Host: y\r\n`), [400]],
+  ['two Hosts for a roster', get('/roster/x/y', `${CLOSE}Host: y\r\n`), [400]],
+  ['two Hosts and a body', post(`Host: x\r\nHost: y\r\nContent-Length: 11\r\n`, '{"jids":[]}'), [400]],
+  ['two Hosts and another Expect', get(STATUS, `${CLOSE}Host: y\r\nExpect: 200-ok\r\n`), [400]],
   ['line feeds alone', `GET ${STATUS} HTTP/1.1\n${CLOSE.replaceAll('\r', '')}\n`, [400]],
   ['a header folded over two lines', get(STATUS, `X: a\r\n b\r\n${CLOSE}`), [400]],
   ['a NUL in a header', get(STATUS, `X: a\0b\r\n${CLOSE}`), [400]],
@@ -89,10 +99,14 @@ describe('A gateway asked in malformed or unusual HTTP', function () {
       [`GET /xmpp/status/alice@m\u00fcller.example HTTP/1.1\r\n${CLOSE}\r\n`, 101, /percent-encoded/],
       [get(STATUS, `${CLOSE}X: ${'x'.repeat(17_000)}\r\n`), 103, /16 KiB/],
       ['hello\r\n\r\n', 101, /HTTP/],
+      [get(STATUS, ''), 101, /no Host/],
+      [get(STATUS, 'Host: x\r\nHost: y\r\n'), 101, /more than one Host/],
+      [get(STATUS, 'Host: x/y\r\n'), 101, /not a host/],
     ]
     for (const [bytes, errno, error] of faults) {
       const [answer] = await RawHttp.ask(published.port, bytes)
       assert.match(answer?.head ?? '', /^Content-Type: application\/json; charset=utf-8\r$/m)
+      assert.match(answer?.head ?? '', /^Connection: close\r$/m)
       const body = JSON.parse(answer?.body ?? '')
       assert.deepEqual(Object.keys(body), ['result', 'errno', 'error'])
       assert.equal(body.errno, errno)

@@ -15,6 +15,7 @@ import { until } from '../support/until.js'
 const UNKNOWN = 'app_unknownunknownunknown123'
 const PER_ADDRESS = 40
 const FRAME = 64 * 1024
+const HANDSHAKE = 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
 
 describe('WebSockets of apps', function () {
   this.timeout(60_000)
@@ -253,6 +254,8 @@ describe('WebSockets of apps', function () {
       [`GET /${streaming.app.appid}`, 'Upgrade: websocket\r\nContent-Length: 0', 426],
       [`GET /${streaming.app.appid}/x`, 'Upgrade: websocket', 404],
       [`GET /${streaming.app.appid}`, 'Upgrade: websocket', 400],
+      [`GET /${streaming.app.appid}`, `Host: y\r\n${HANDSHAKE}`, 400],
+      [`GET /${streaming.app.appid}`, HANDSHAKE, 101],
     ] as const
     for (const [line, upgrade, status] of asked) {
       const raw = await RawHttp.open(streaming.port)
@@ -267,7 +270,7 @@ describe('WebSockets of apps', function () {
     const { appid, key } = streaming.app
     const get = 'GET /xmpp/status/nobody@example.org.txt HTTP/1.1\r\nHost: x\r\n\r\n'
     const batch = `POST /xmpp/status HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n{"jids":[]}`
-    const upgrade = `GET /${appid} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${key}\r\n\r\n`
+    const upgrade = `GET /${appid} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n${HANDSHAKE}\r\nAuthorization: Bearer ${key}\r\n\r\n`
     for (const [before, count] of [
       [get, 1],
       [batch, 1],
