@@ -4,6 +4,7 @@ import { parse as parseYaml, YAMLParseError } from 'yaml'
 import * as z from 'zod'
 import { DOMAIN_SCHEMA, SCHEMA } from './config-schema.js'
 import { normaliseDomain, parseUserInput } from './presence/jid.js'
+import { unknownVariable } from './unknown-variable.js'
 
 /** Every fault of a configuration, each naming its key. */
 export class ConfigError extends Error {
@@ -201,11 +202,12 @@ function applyEnvironment(
   const warnings: string[] = []
   const known = variables()
   for (const [name, text] of Object.entries(environment)) {
-    if (!name.startsWith(PREFIX) || text === undefined) continue
+    if (!name.toUpperCase().startsWith(PREFIX) || text === undefined) continue
     const path = known.get(name)
     if (!path) {
-      // Orchestrators inject such names for a service called "gateway", so it is no fault.
-      warnings.push(`${name}: no such key; ignored`)
+      // No fault: other programs may have variables of such names.
+      const warning = unknownVariable(name, text, known.keys())
+      if (warning !== null) warnings.push(warning)
       continue
     }
     const [top, key] = path

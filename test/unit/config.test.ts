@@ -185,9 +185,38 @@ describe('The configuration', () => {
     })
 
     it('warns of a variable that is no key, and of no other', () => {
-      const { warnings } = load(SECRET, { GATEWAY_HTTP_PROT: '1', GATEWAY_PORT_80_TCP: 'x', PATH: '/', GATEWAYS: '2' })
-      assert.equal(warnings.length, 2)
-      assert(warnings.some((text) => text.includes('GATEWAY_HTTP_PROT')))
+      const { warnings } = load(SECRET, { GATEWAY_COLOUR: 'red', GATEWAY_HTTP_HOST: 'h', PATH: '/', GATEWAYS: '2' })
+      assert.deepEqual(warnings, ['GATEWAY_COLOUR: no such key; ignored'])
+    })
+
+    for (const [name, meant] of [
+      ['GATEWAY_HTTP_PROT', 'GATEWAY_HTTP_PORT'],
+      ['GATEWAY_HTPP_PORT', 'GATEWAY_HTTP_PORT'],
+      ['GATEWAY_HTTP_PUBLIC_URL', 'GATEWAY_HTTP_PUBLICURL'],
+      ['GATEWAY_http_publicUrl', 'GATEWAY_HTTP_PUBLICURL'],
+      ['gateway_domains', 'GATEWAY_DOMAINS'],
+      ['GATEWAY_XMPP_SECRETS', 'GATEWAY_XMPP_SECRET'],
+    ] as const) {
+      it(`asks of ${name} whether ${meant} is meant`, () => {
+        const { warnings } = load(SECRET, { [name]: '1' })
+        assert.deepEqual(warnings, [`${name}: no such key; ignored. Is ${meant} meant?`])
+      })
+    }
+
+    it('says nothing of what Kubernetes sets for Services whose names begin with "gateway"', () => {
+      const { warnings } = load(SECRET, {
+        GATEWAY_SERVICE_HOST: '10.0.0.1',
+        GATEWAY_SERVICE_PORT: '8080',
+        GATEWAY_SERVICE_PORT_HTTP: '8080',
+        GATEWAY_PORT: 'tcp://10.0.0.1:8080',
+        GATEWAY_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+        GATEWAY_PORT_8080_TCP_PROTO: 'tcp',
+        GATEWAY_PORT_8080_TCP_PORT: '8080',
+        GATEWAY_PORT_8080_TCP_ADDR: '10.0.0.1',
+        GATEWAY_WEB_SERVICE_HOST: '10.0.0.2',
+        GATEWAY_WEB_PORT: 'udp://10.0.0.2:53',
+      })
+      assert.deepEqual(warnings, [])
     })
 
     for (const [name, text, key] of [
