@@ -163,7 +163,7 @@ describe('Applications by API', function () {
     assert.deepEqual((await ask('PUT', path, { url: 'https://10.0.0.1/hook' })).json, {
       result: 'KO',
       errno: 101,
-      error: 'webhook: there is no such host on the public internet',
+      error: 'url: there is no such host on the public internet',
     })
     assert.deepEqual((await ask('DELETE', path)).json, { result: 'OK' })
     assert.equal((await ask('POST', `${path}/rotate`)).status, 409)
@@ -230,7 +230,7 @@ describe('Applications by API', function () {
       ['PATCH', `/${appid}`, { hosts: [1] }, 101, /^hosts\.0: /],
       ['PATCH', `/${appid}`, { domain: 'example.org' }, 101, /domain/],
       ['POST', `/${appid}/members`, {}, 101, /^jid: /],
-      ['PUT', `/${appid}/webhook`, { url: 'x' }, 101, /^webhook: /],
+      ['PUT', `/${appid}/webhook`, { url: 'x' }, 101, /^url: /],
       ['POST', '', 'x'.repeat(100_000), 103, /too large/],
     ] as const) {
       const { status, json } = await ask(method, `/api/apps${path}`, body)

@@ -658,7 +658,7 @@ describe('Applications', () => {
         'https://127.0.0.1:25/hook',
         `https://127.0.0.1/${'x'.repeat(2000)}`,
       ]) {
-        await assert.rejects(apps.setWebhook(app, alice, url), fault('bad-field', /^webhook: /), url)
+        await assert.rejects(apps.setWebhook(app, alice, url), fault('bad-field', /^url: /), url)
       }
       assert.equal(
         await apps.setWebhook(app, alice, 'https://1.1.1.1:8443/hook').then((text) => text?.slice(0, 6)),

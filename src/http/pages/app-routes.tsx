@@ -235,8 +235,7 @@ function memberOf(jid: string): BareJid {
 /** Next to which field it stands, in words for people. Whatever is no fault of hers is thrown on. */
 function errorsOf(error: unknown, field: string): FieldErrors {
   if (!(error instanceof AppFault)) throw error
-  const [, named, text = error.message] = /^(\w+): (.*)$/s.exec(error.message) ?? []
-  const at = named === 'webhook' ? 'url' : named
+  const [, at, text = error.message] = /^(\w+): (.*)$/s.exec(error.message) ?? []
   return at !== undefined && FIELDS.has(at)
     ? { [at]: `${LABELS[at] ?? 'It'}: ${text}` }
     : { [field]: sentence(error.message) }
