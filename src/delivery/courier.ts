@@ -6,7 +6,7 @@ import { type Lanes, QUICK_MS } from './lanes.js'
 import type { Position } from './position.js'
 import type { CallOutcome, WebhookCalls } from './webhook-calls.js'
 import { afterFailure } from './webhook-retries.js'
-import { type Delivery, type Flight, flightsBefore, type WebhookState } from './webhook-state.js'
+import { type Delivery, type Flight, flightsBefore, type Off, type WebhookState } from './webhook-state.js'
 import type { WebhookWriter } from './webhook-writer.js'
 
 // What is older when it is to be tried again is given up.
@@ -22,7 +22,7 @@ export interface CourierParts extends Omit<FlightMakerParts, 'feed' | 'told'> {
   readonly timeoutMs: number
   readonly failed: (error: unknown) => void
   /** It has turned itself off. */
-  readonly off: (appid: AppId) => void
+  readonly off: (appid: AppId, because: Off['because']) => void
 }
 
 /** Brings one app what its feed has for it: one call after the other, each until it succeeds or is given up. */
@@ -194,7 +194,7 @@ export class Courier {
       this.#state = { ...this.#state, ...failure, flights, tries }
     }
     await this.#save()
-    if (this.#state.off) this.#parts.off(this.#appid)
+    if (this.#state.off) this.#parts.off(this.#appid, this.#state.off.because)
   }
 
   /** null: it was not wanted any more. */

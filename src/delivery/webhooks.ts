@@ -12,7 +12,7 @@ import { Lanes } from './lanes.js'
 import { TestCalls, type TestOutcome } from './test-calls.js'
 import { WebhookCalls } from './webhook-calls.js'
 import type { WebhookPost } from './webhook-post.js'
-import type { Delivery, WebhookState } from './webhook-state.js'
+import type { Delivery, Off, WebhookState } from './webhook-state.js'
 import type { WebhookStore } from './webhook-store.js'
 import { WebhookWriter } from './webhook-writer.js'
 
@@ -27,7 +27,9 @@ export interface WebhooksParts extends Omit<CourierParts, 'calls' | 'lanes' | 'w
   /** Of the log, now. */
   readonly epoch: string
   /** Tells its members that nothing is sent any more. false: they cannot be reached now. */
-  readonly tellOff: (app: App, off: NonNullable<WebhookState['off']>) => Promise<boolean>
+  readonly tellOff: (app: App, off: Off) => Promise<boolean>
+  /** It has turned itself off, just now. */
+  readonly wentOff: (appid: AppId, because: Off['because']) => void
 }
 
 /** The webhooks of all apps: each active app that has one has a courier, until that turns itself off. Throws AppFault. */
@@ -175,7 +177,10 @@ export class Webhooks {
     // Now, for meanwhile a grant may have been changed.
     const stored = await store.find(app.appid)
     if (this.#stopped) return feeds.close(feed)
-    const off = (appid: AppId) => this.changed(appid)
+    const off: CourierParts['off'] = (appid, because) => {
+      this.#parts.wentOff(appid, because)
+      this.changed(appid)
+    }
     const parts = {
       ...this.#parts,
       calls: this.#calls,

@@ -46,6 +46,7 @@ export interface DeliverySideParts {
 // Each is a connection; what HttpServer has beyond them is left to those who ask for a status.
 const MOST_STREAMS = 10_500
 const SAY_FULL_EVERY_MS = 3_600_000
+const OFF = { gone: 'it answered 410', failing: 'each of its calls has failed for 120 h' } as const
 
 /** How changes come to apps: the log's readers, and what they send over streams, WebSockets and webhooks. */
 export class DeliverySide {
@@ -63,7 +64,7 @@ export class DeliverySide {
 
   /** `head`: the newest batch when the board was loaded. */
   private constructor(parts: DeliverySideParts, epoch: string, head: number) {
-    const { config, storage, board, writer, apps, grants, clock, random, fraction, failed, metrics } = parts
+    const { config, storage, board, writer, apps, grants, clock, random, fraction, failed, log, metrics } = parts
     const { streamBuffer, streamLag, streamsPerApp, connectionsPerAddress } = config.limits
     this.#parts = parts
     const after = (ms: number, run: () => void) => clock.after(ms, run)
@@ -128,6 +129,7 @@ export class DeliverySide {
       random,
       fraction,
       tellOff: parts.tellOff,
+      wentOff: (appid, because) => log.warn({ appid }, `a webhook is off: ${OFF[because]}`),
       failed,
     })
     writer.onAppend((batch) => this.#tail.appended(batch))

@@ -123,6 +123,7 @@ describe('Webhooks by API', function () {
     const state = async () => (await ask('GET', '')).json.webhookState
     await until(async () => (await state()).off === 'gone')
     assert.equal((await state()).on, false)
+    await until(() => gateway.logLines.some(({ msg }) => msg === 'a webhook is off: it answered 410'))
     const before = receiver.calls.length
     receiver.answer = () => 204
     await ask('PUT', '/webhook', { url: receiver.url })

@@ -30,6 +30,7 @@ export interface WorldOptions {
 /** Board, log, grants and webhooks as the gateway joins them; time passes when a test says so. */
 export class WebhookWorld {
   readonly notices: string[] = []
+  readonly wentOff: Parameters<WebhooksParts['wentOff']>[] = []
   reachable = true
 
   readonly storage: Storage
@@ -109,6 +110,7 @@ export class WebhookWorld {
         world.notices.push(`${app.members} ${off.because}`)
         return true
       },
+      wentOff: (appid, because) => void world?.wentOff.push([appid, because]),
       failed,
     })
     writer.onAppend((batch) => tail.appended(batch))

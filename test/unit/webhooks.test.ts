@@ -118,6 +118,7 @@ describe('Webhooks', () => {
     await called(waits.length + 2)
     await until(async () => (await world.storage.webhooks.find(APP))?.off)
     assert.deepEqual(world.notices, [])
+    assert.deepEqual(world.wentOff, [[APP, 'failing']])
     world.reachable = true
     await clock.passing(60_000)
     await until(() => world.notices.length > 0)
@@ -230,6 +231,7 @@ describe('Webhooks', () => {
     await world.app(receiver.url)
     await until(() => world.notices.length > 0)
     assert.deepEqual(world.notices, ['alice@h gone'])
+    assert.deepEqual(world.wentOff, [[APP, 'gone']])
     assert.deepEqual(world.webhooks.counts, { working: 0, failing: 0, off: 1 })
     await shown(ALICE, 'away')
     await clock.passing(48 * 3_600_000)
