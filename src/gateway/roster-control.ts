@@ -60,7 +60,7 @@ export class RosterControl {
     let contacts = 0
     for (const { user, contacts: json, replace } of readCommand(IMPORT, body).rosters) {
       const jid = this.#user(user)
-      const said = readRoster(json)
+      const said = readRoster(json, typeof jid === 'string' ? jid : null)
       if (typeof jid !== 'string') faults.push({ user, contact: null, why: jid.why })
       else if (!said) faults.push({ user, contact: null, why: 'is no object of contacts by JID' })
       else {

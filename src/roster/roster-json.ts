@@ -8,6 +8,9 @@ const MAX_FAULTS = 100
 const MAX_ENTRIES = 2 * MAX_CONTACTS
 const MAX_ENTRY = 100
 
+// Prosody takes such a contact out of the rosters that it keeps.
+export const HERSELF = 'is the user herself'
+
 const UNSAID: Contact = { name: null, groups: [] }
 
 export interface RosterFault {
@@ -25,9 +28,10 @@ export interface ReadRoster {
 /**
  * The JSON of mod_http_roster_admin, `{"marie@example.com": {"name": "Marie", "groups": {"Friends": true}}, …}`, from
  * anybody. Entries that are no contacts are left out, as are the faulty parts of contacts; `faults` says which. Of
- * two spellings of one contact the first counts, and of a roster its first 10,000 contacts. null: no roster at all.
+ * two spellings of one contact the first counts, and of a roster its first 10,000 contacts. `owner`: no contact in it.
+ * null: no roster at all.
  */
-export function readRoster(json: unknown): ReadRoster | null {
+export function readRoster(json: unknown, owner: ContactJid | null = null): ReadRoster | null {
   const entries = toObject(json)
   if (entries === null) return null
   const roster = new Map<ContactJid, Contact>()
@@ -48,6 +52,7 @@ export function readRoster(json: unknown): ReadRoster | null {
     const jid = parseContactJid(entry)
     const read = readContact(value)
     if (jid === null) fault(entry, 'is no JID of a contact')
+    else if (jid === owner) fault(entry, HERSELF)
     else if (read === null) fault(entry, 'is no object')
     else if (roster.has(jid)) fault(entry, 'is another spelling of a contact that is there')
     else if (roster.size >= MAX_CONTACTS) fault(entry, `is beyond the ${MAX_CONTACTS} contacts that a roster may have`)

@@ -178,7 +178,8 @@ export class UpstreamRosters implements RosterSource {
       return this.#failed(user, 'it answers as if there were no such user, who had contacts')
     }
     const { roster: whole, faults } = answer.kind === 'roster' ? answer : { roster: NO_CONTACTS, faults: [] }
-    const roster = new Map([...whole].filter(([jid]) => jid !== this.#parts.component))
+    // Nobody is her own contact, though her app may count her among her friends.
+    const roster = new Map([...whole].filter(([jid]) => jid !== this.#parts.component && jid !== user))
     const printed = printContacts(roster)
     await this.#copies.keep(user, { contacts: printed, fetchedAt: this.#parts.clock.now() })
     // A 404 says little of how it is.

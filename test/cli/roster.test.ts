@@ -89,6 +89,7 @@ describe('presence-gateway roster', function () {
       'user,contact,name',
       'alice@localhost,bob@localhost/phone,Bob',
       'alice@localhost,carol@localhost,Carol',
+      'alice@localhost,Alice@localhost,Me',
     ]
     rows.push('nobody,x@y,', 'dora@nowhere.example,x@y,', 'eve@theirs.example,x@y,')
     const { code, output } = await importing('r.csv', rows.join('\n'))
@@ -97,9 +98,10 @@ describe('presence-gateway roster', function () {
       output,
       [
         'presence-gateway: line 2: alice@localhost, bob@localhost/phone is no JID of a contact: left out',
-        "presence-gateway: line 4: nobody is no user's JID: left out",
-        'presence-gateway: line 5: dora@nowhere.example nowhere.example is not among the configured domains: left out',
-        'presence-gateway: line 6: eve@theirs.example the rosters of theirs.example come from its upstream: left out',
+        'presence-gateway: line 2: alice@localhost, Alice@localhost is the user herself: left out',
+        "presence-gateway: line 5: nobody is no user's JID: left out",
+        'presence-gateway: line 6: dora@nowhere.example nowhere.example is not among the configured domains: left out',
+        'presence-gateway: line 7: eve@theirs.example the rosters of theirs.example come from its upstream: left out',
         '1 roster with 1 contact taken over',
         '',
       ].join('\n'),

@@ -197,6 +197,8 @@ describe('the roster API', function () {
       ['PUT', '/roster/localhost/quentin', '[1]', 400, 101],
       ['PUT', '/roster/localhost/quentin', { 'bob@localhost/phone': {} }, 400, 101],
       ['PUT', '/roster/localhost/quentin', { 'bob@localhost': { name: 5 } }, 400, 101],
+      ['PUT', '/roster/localhost/quentin', { 'bob@localhost': {}, 'Quentin@localhost': {} }, 400, 101],
+      ['PUT', `${contact}/Quentin@localhost`, {}, 400, 101],
       ['PUT', `${contact}/bob@localhost%2Fphone`, {}, 400, 102],
       ['PUT', `${contact}/%40`, {}, 400, 102],
       ['PUT', `${contact}/bob@localhost`, '"x"', 400, 101],

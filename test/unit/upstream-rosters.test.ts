@@ -148,6 +148,14 @@ describe('The rosters of an upstream', () => {
     assert.deepEqual(said, [])
   })
 
+  it('lack the user herself, whom an app may count among her friends', async () => {
+    app.always = { kind: 'answer', status: 200, body: '{"Alice@h":{},"bob@h":{}}' }
+    assert.equal(await roster(alice), printed('bob'))
+    app.always = { kind: 'answer', status: 200, body: '{"alice@h":{}}' }
+    assert.equal(await roster(alice), '')
+    assert.deepEqual(said, [])
+  })
+
   it('are asked for once, however many ask for the same user', async () => {
     const served = Array.from({ length: 10 }, () => roster(alice))
     await clock.passing(0)

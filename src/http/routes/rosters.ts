@@ -4,7 +4,7 @@ import type { Domains } from '../../presence/domains.js'
 import { type BareJid, normaliseDomain, parseBareJid, parseUserInput } from '../../presence/jid.js'
 import { type Contact, type ContactJid, parseContactJid, type Roster } from '../../roster/contact.js'
 import { readContact } from '../../roster/contact-json.js'
-import { readRoster } from '../../roster/roster-json.js'
+import { HERSELF, readRoster } from '../../roster/roster-json.js'
 import { type Edited, type Rosters, TooManyContacts } from '../../roster/rosters.js'
 import { HttpFault } from '../fault.js'
 import { readJson } from '../read-body.js'
@@ -117,7 +117,7 @@ export function rosterRoutes(router: Router, parts: RosterRouteParts): void {
     const user = parseBareJid(ctx.params.username ?? '', domain)
     if (user.fault !== undefined)
       throw new HttpFault(400, 102, `${JSON.stringify(ctx.params.username)} is not a username`)
-    const read = readRoster(await readJson(ctx, MOST_BYTES))
+    const read = readRoster(await readJson(ctx, MOST_BYTES), user.jid)
     if (!read) throw new HttpFault(400, 101, 'the body must be an object of contacts by JID')
     const [fault] = read.faults
     if (fault) throw new HttpFault(400, 101, `${JSON.stringify(fault.entry)}: ${fault.why}`)
@@ -129,6 +129,7 @@ export function rosterRoutes(router: Router, parts: RosterRouteParts): void {
 
   router.put('/roster/:domain/:username/contacts/:contact', admitted, async (ctx) => {
     const { user, contact } = addressed(ctx)
+    if (contact === user) throw new HttpFault(400, 101, `${JSON.stringify(contact)}: ${HERSELF}`)
     const said = await contactIn(ctx)
     const existed = await bounded(rosters.setContact(user, contact, () => ({ name: null, groups: [], ...said })))
     ctx.status = existed ? 200 : 201
