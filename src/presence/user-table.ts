@@ -6,7 +6,7 @@ const SMALLEST = 16
 /**
  * The users of a domain by their JIDs. A query for one of 100,000 waits for memory more than for anything else, and each look into a
  * Map is five such waits: its bucket, an entry or two, the JIDs of those. Here it is the slot and the user herself, who has her hash.
- * Open addressing, at most half full.
+ * Open addressing, at most half full, and a sixteenth at least.
  */
 export class UserTable implements Iterable<User> {
   readonly #seed: number
@@ -42,6 +42,7 @@ export class UserTable implements Iterable<User> {
     if (!this.#slots[slot]) return
     this.#slots[slot] = null
     this.#size--
+    if (this.#size * 16 < this.#slots.length && this.#slots.length > SMALLEST) this.#rebuild()
   }
 
   /** Whoever is in it from the beginning to the end comes once, and nobody who has left, whatever happens meanwhile. */

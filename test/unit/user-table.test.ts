@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import type { BareJid } from '../../src/presence/jid.js'
 import { PresenceBoard } from '../../src/presence/presence-board.js'
@@ -78,6 +80,20 @@ describe('The table of users', () => {
     )
   })
 
+  it('gives back the room of those who have left', () => {
+    const table = new UserTable(1)
+    const before = heapInUse()
+    for (let n = 0; n < 200_000; n++) table.add(named(n))
+    for (let n = 1; n < 200_000; n++) table.delete(named(n).jid)
+    assert.equal(table.get(named(0).jid)?.jid, named(0).jid)
+    const kept = heapInUse() - before
+    assert.ok(kept < 1_000_000, `${kept} bytes for one user`)
+    assert.deepEqual(
+      [...table].map(({ jid }) => jid),
+      [named(0).jid],
+    )
+  })
+
   it('tells those apart whose JIDs have one hash', () => {
     const table = new UserTable(1)
     const byHash = new Map<number, User>()
@@ -99,3 +115,10 @@ describe('The table of users', () => {
     }
   })
 })
+
+/** After all garbage is gone. */
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().heapUsed
+}
