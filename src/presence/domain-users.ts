@@ -18,6 +18,8 @@ export class DomainUsers {
   #covered: Mark = NEVER
   /** Who was not listened to until a mark: no proof that began before it speaks of her. Until something is heard of her. */
   readonly #unproven = new Map<BareJid, Mark>()
+  /** Who came to be expected while a proof of all goes through them, which may be past her place. null: none does. */
+  #late: Set<BareJid> | null = null
 
   /** `seed`: of its UserTable. */
   constructor(name: string, eras: Eras, seed: number) {
@@ -43,14 +45,23 @@ export class DomainUsers {
     if (this.#unproven.size > 0 && (this.#unproven.get(user.jid) ?? since) <= since) this.#unproven.delete(user.jid)
   }
 
-  /** Such a proof speaks of all of them. */
-  allSettled(mark: Mark): void {
+  /** Such a proof begins to go through all of them. */
+  allSettling(): void {
+    this.#late ??= new Set()
+  }
+
+  /** It has gone through them, and speaks of all. Returns who is left to be settled. */
+  allSettled(mark: Mark): Iterable<BareJid> {
+    const late = this.#late ?? []
+    this.#late = null
     this.#covered = mark
+    return late
   }
 
   /** She exists: what was proven of all of them was proven of her. */
   expected(user: User): void {
     if (this.eras.isPresent(this.#covered)) user.covered = this.#covered
+    else this.#late?.add(user.jid)
   }
 
   /** She exists, and nobody listened to her before that mark: what was proven of all of them was not proven of her. */
@@ -61,6 +72,7 @@ export class DomainUsers {
   delete(jid: BareJid): void {
     this.users.delete(jid)
     this.#unproven.delete(jid)
+    this.#late?.delete(jid)
   }
 
   freshnessOf(user: User): Freshness {

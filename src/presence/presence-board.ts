@@ -248,6 +248,7 @@ export class PresenceBoard {
    */
   async settleDomain(name: string, since: Mark): Promise<void> {
     const domain = this.#domain(name)
+    domain.allSettling()
     let slice = SWEEP_SLICE
     for (const user of domain.users) {
       if (!domain.eras.isPresent(since)) return
@@ -257,7 +258,8 @@ export class PresenceBoard {
         await new Promise<void>((resolve) => this.#clock.after(0, resolve))
       }
     }
-    if (domain.eras.isPresent(since)) domain.allSettled(this.#mark)
+    if (!domain.eras.isPresent(since)) return
+    for (const jid of domain.allSettled(this.#mark)) this.settle(jid, since)
   }
 
   /** She exists, though nobody has seen her yet. */

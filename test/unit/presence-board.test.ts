@@ -389,6 +389,22 @@ describe('PresenceBoard', () => {
       assert.equal(board.get(jid('x@other.example'), 'other.example')?.freshness, 'stale')
     })
 
+    it('for a domain speaks of everybody who is expected while it goes through those who are there', async () => {
+      for (let i = 0; i < 5000; i++) board.put(jid(`u${i}@example.org`), 'a', presence())
+      const late = Array.from({ length: 5000 }, (_, i) => jid(`late${i}@example.org`))
+      const settling = board.settleDomain('example.org', board.mark())
+      changes.length = 0
+      for (const user of late) board.expect(user)
+      board.forget(jid('late0@example.org'))
+      assert.deepEqual(changes, [])
+      await clock.passing(1000)
+      await settling
+      const told = changes.filter(({ before, after }) => before === 'unknown' && after === 'offline')
+      assert.deepEqual(new Set(told.map(({ user }) => user)), new Set(late.slice(1)))
+      assert.equal(told.length, 4999)
+      assert.equal(freshness(jid('late1@example.org')), 'live')
+    })
+
     it('for a domain lets others have their turn, and ends when the link goes', async () => {
       for (let i = 0; i < 5000; i++) board.put(jid(`u${i}@example.org`), 'a', presence())
       const mark = board.mark()
