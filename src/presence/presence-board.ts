@@ -175,21 +175,11 @@ export class PresenceBoard {
     const now = this.#clock.now()
     const saidAt = Math.min(said.stampedAt ?? now, now)
     const priority = Math.trunc(Math.max(-128, Math.min(127, said.priority)))
-    const resource = findResource(user, name)
-    if (!resource) {
-      const newest = addResource(user, detached(name))
-      newest.show = said.show
-      newest.text = said.text && detached(said.text)
-      newest.shownSince = saidAt
-      newest.idleSince = said.idleSince == null ? null : Math.min(said.idleSince, now)
-      newest.priority = priority
-      newest.changed = ++this.#order
-      newest.heard = this.#mark
-      limitResources(user, newest, this.#limits.resources)
-    } else {
-      resource.heard = this.#mark
-      if (updateResource(resource, said, priority, saidAt, now)) resource.changed = ++this.#order
-    }
+    const known = findResource(user, name)
+    const resource = known ?? addResource(user, detached(name))
+    resource.heard = this.#mark
+    if (updateResource(resource, said, priority, saidAt, now)) resource.changed = ++this.#order
+    if (!known) limitResources(user, resource, this.#limits.resources)
     user.domain.heard(user, this.#mark)
     this.#elect(user, before)
   }

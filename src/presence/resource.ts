@@ -8,7 +8,7 @@ import type { AvailableShow, ResourcePresence } from './presence.js'
  * first, and together.
  */
 export interface Resource {
-  /** `offline`: a user who has none. The others are then of no meaning, but for her parting words and their time. */
+  /** `offline`: it has said nothing yet, or a user has none. The others are then of no meaning, but for parting words and their time. */
   show: AvailableShow | 'offline'
   text: string | null
   shownSince: number
@@ -38,7 +38,7 @@ export function findResource(user: Resource, name: string): Resource | null {
   return null
 }
 
-/** One that has said nothing yet: all but its name is to be set. */
+/** One that has said nothing yet. */
 export function addResource(user: Resource, name: string): Resource {
   if (user.show === 'offline') {
     user.name = name
