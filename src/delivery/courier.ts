@@ -45,6 +45,8 @@ export class Courier {
   #stopped = false
   #waiting: (() => void) | null = null
   #sending: Promise<unknown> = Promise.resolve()
+  /** Until what a grant's change has cut is stored anew. */
+  #mending: Promise<void> = Promise.resolve()
   /** Waits no longer for the call that is under way. */
   #letGo: () => void = () => {}
   /** Something may be otherwise than when it was last looked at. */
@@ -94,7 +96,7 @@ export class Courier {
     const isCut = kept.length < this.#inStore.length
     this.#inStore = kept
     // It may have dropped some that do not name her, behind one that was answered since: those are under way still.
-    if (isCut) this.#save()
+    if (isCut) this.#mending = this.#save()
     this.#wake()
   }
 
@@ -138,6 +140,7 @@ export class Courier {
   }
 
   async #step(): Promise<void> {
+    await this.#mending
     this.#woken = false
     const [flight] = this.#state.flights
     if (!flight) {

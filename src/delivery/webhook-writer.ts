@@ -29,6 +29,7 @@ export class WebhookWriter {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#retry?.cancel()
+    this.#retry = null
     await this.#write()
   }
 

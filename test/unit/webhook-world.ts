@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly boot?: string
   readonly timeoutMs?: number
   readonly post?: WebhooksParts['post']
+  /** What webhooks are stored with. */
+  readonly store?: (storage: Storage) => WebhooksParts['store']
 }
 
 /** Board, log, grants and webhooks as the gateway joins them; time passes when a test says so. */
@@ -55,6 +57,7 @@ export class WebhookWorld {
 
   static async open(directory: string, clock: FakeClock, options: WorldOptions = {}) {
     const { boot = 'boot', timeoutMs = 15_000, post = new OutboundPosts(['127.0.0.0/8'], clock) } = options
+    const { store = ({ webhooks }) => webhooks } = options
     const now = () => clock.now()
     const storage = new Storage(directory, { failed: () => {}, recovered: () => {} }, { now, boot })
     const board = new PresenceBoard(clock, { resources: 32, staleAfterMs: 3_600_000 })
@@ -94,7 +97,7 @@ export class WebhookWorld {
     })
     let world: WebhookWorld | null = null
     const webhooks = new Webhooks({
-      store: storage.webhooks,
+      store: store(storage),
       apps,
       feeds,
       log: storage.changes,

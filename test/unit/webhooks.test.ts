@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
+import type { AppId } from '../../src/apps/app.js'
+import type { WebhookChange } from '../../src/delivery/webhook-store.js'
+import { OutboundPosts } from '../../src/http/outbound-posts.js'
 import type { BareJid } from '../../src/presence/jid.js'
+import type { Storage } from '../../src/storage/storage.js'
 import { until } from '../support/until.js'
 import { assertSigned, WebhookReceiver } from '../support/webhook-receiver.js'
 import { FakeClock } from './fake-clock.js'
 import { temporaryDirectory } from './temporary-directory.js'
 import { jid, presence } from './users.js'
-import { ALICE, APP, WebhookWorld } from './webhook-world.js'
+import { ALICE, APP, WebhookWorld, type WorldOptions } from './webhook-world.js'
 
 const BOB = jid('bob@h')
 const CAROL = jid('carol@h')
@@ -26,7 +30,7 @@ describe('Webhooks', () => {
     assert.equal(clock.timers, 0)
   })
 
-  const restart = async (options: { boot?: string } = {}) => {
+  const restart = async (options: WorldOptions = {}) => {
     await world.close()
     world = await WebhookWorld.open(directory(), clock, options)
   }
@@ -45,6 +49,12 @@ describe('Webhooks', () => {
   /** Until that many failures in a row are stored. */
   const failed = (times: number) =>
     until(async () => (await world.storage.webhooks.find(APP))?.failures === times, 5000, `failure ${times}`)
+  const stateOf = async () => {
+    const app = await world.apps.find(APP)
+    const state = app && (await world.webhooks.stateOf(app))
+    assert.ok(state)
+    return state
+  }
   const turnOn = async () => {
     const app = await world.apps.find(APP)
     assert.ok(app)
@@ -362,6 +372,83 @@ describe('Webhooks', () => {
     }
     for (const said of statuses.values()) assert.deepEqual(said, ['away', 'unavailable', 'online'])
     assert.equal(statuses.size, 250)
+  })
+
+  it('send nothing that is not stored, when a grant changes while the disk is full', async () => {
+    let isFull = false
+    let refused = 0
+    const store = ({ webhooks }: Storage) => ({
+      find: (appid: AppId) => webhooks.find(appid),
+      wanted: () => webhooks.wanted(),
+      remove: (appid: AppId) => webhooks.remove(appid),
+      deliveries: (appid: AppId) => webhooks.deliveries(appid),
+      save: async (changes: readonly WebhookChange[]) => {
+        if (!isFull) return webhooks.save(changes)
+        refused++
+        throw new Error('the disk is full')
+      },
+    })
+    const unstored: string[] = []
+    const posts = new OutboundPosts(['127.0.0.0/8'], clock)
+    const post: WorldOptions['post'] = {
+      post: async (url, headers, body, ...rest) => {
+        const stored = await world.storage.webhooks.find(APP)
+        if (!stored?.flights.some((flight) => flight.body === body)) unstored.push(body)
+        return posts.post(url, headers, body, ...rest)
+      },
+      close: () => posts.close(),
+    }
+    await restart({ store, post })
+    const others = Array.from({ length: 200 }, (_, n) => jid(`u${n}@h`))
+    const users = [...others.slice(0, 50), ALICE, ...others.slice(50)]
+    for (const user of users) await world.grant(user)
+    await world.app(receiver.url)
+    await until(() => receiver.pairs.length >= users.length)
+    await settled()
+
+    let answer = () => false
+    receiver.answer = () =>
+      new Promise((resolve) => {
+        answer = () => {
+          resolve(204)
+          return false
+        }
+      })
+    const before = receiver.calls.length
+    for (const user of others) world.board.put(user, 'r', presence())
+    await clock.passing(5)
+    await called(before + 1)
+    for (const show of ['away', 'dnd', 'online', 'chat'] as const) {
+      for (const user of show === 'away' ? users : others) world.board.put(user, 'r', presence({ show }))
+      await clock.passing(5)
+    }
+    const flights = async () => (await stateOf()).flights
+    const namesHer = (flight?: { readonly body: string }) => flight?.body.includes('UIDalice') ?? false
+    const last = () => receiver.calls.at(-1)
+    await until(() => namesHer(last()) || answer())
+    const together = (await flights()).length
+    assert.ok(together > 2)
+    await until(() => !namesHer(last()) || answer())
+    // The first of several that are stored together names her, and was answered. The next one is on its way.
+    isFull = true
+    const left = (await flights()).length
+    assert.equal(left, together - 1)
+    assert.ok(namesHer((await world.storage.webhooks.find(APP))?.flights[0]))
+    await world.revoke(ALICE)
+    assert.deepEqual((await world.storage.webhooks.find(APP))?.flights, [])
+    await until(() => refused > 0)
+    answer()
+    await until(async () => (await flights()).length < left)
+    for (let n = 0; n < 5; n++) await clock.passing(1000)
+    assert.equal((await flights()).length, left - 1)
+    assert.ok(refused > 3)
+    isFull = false
+    await until(async () => {
+      await clock.passing(1000)
+      answer()
+      return (await flights()).length === 0
+    })
+    assert.deepEqual(unstored, [])
   })
 
   it('go on after a restart where they were, with what happened meanwhile', async () => {
