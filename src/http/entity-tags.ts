@@ -32,8 +32,11 @@ export class EntityTags {
     this.#take(freshness)
     this.#take(format)
     this.#take(text)
-    this.#takeUnit((since ?? NONE) % 0x100000000)
-    this.#takeUnit((since ?? NONE) / 0x100000000)
+    if (since === null) this.#takeUnit(NONE)
+    else {
+      this.#takeUnit(since % 0x100000000)
+      this.#takeUnit(since / 0x100000000)
+    }
     return `W/"${written(settled(this.#one), settled(this.#two))}"`
   }
 

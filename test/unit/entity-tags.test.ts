@@ -35,6 +35,13 @@ describe('An entity tag', () => {
     )
   })
 
+  it('tells a time that is not known from every time', () => {
+    const presence = { jid: null, show: 'offline', text: null, freshness: 'live' } as const
+    const unknown = tags.of('a@b', { ...presence, since: null }, 'xml')
+    for (let since = 0; since < 2 ** 17; since++)
+      assert.notEqual(tags.of('a@b', { ...presence, since }, 'xml'), unknown)
+  })
+
   it('is nobody else’s among 100,000 neighbours', () => {
     const seen = new Set<string>()
     for (let i = 0; i < 100; i++) {
