@@ -45,6 +45,8 @@ export function part(user: User, text: string | null, since: number): void {
   user.text = text
   user.shownSince = since
   user.idleSince = null
+  // Most users are offline, and each name takes its own memory.
+  user.name = ''
   user.next = null
 }
 

@@ -551,6 +551,13 @@ describe('PresenceBoard', () => {
     assert.equal(next.get(ALICE, 'example.org')?.freshness, 'unknown')
   })
 
+  it('keeps no name of a resource that is gone', () => {
+    board.linkUp()
+    put('a-client.3f6aada')
+    board.remove(ALICE, 'a-client.3f6aada', 'bye', null)
+    assert.equal(board.user(ALICE)?.name, '')
+  })
+
   it('names who has been offline since before a time, and nobody of whom no time is known', () => {
     board.linkUp()
     put('a')
