@@ -115,9 +115,17 @@ class Connection {
     for (const socket of this.#sockets) {
       // To be closed with something unread would reset it.
       if (how === 'end') socket.resume().end()
-      else socket.resetAndDestroy()
+      else reset(socket)
     }
   }
+}
+
+/** By RST; after the end that is on its way: node would fail to reset it (EINVAL), and never say that it is closed. */
+function reset(socket: Socket): void {
+  const isEnding = socket.writableEnded && !socket.writableFinished
+  if (isEnding && (socket.connecting || socket.writableLength === 0)) {
+    socket.once('finish', () => socket.resetAndDestroy())
+  } else socket.resetAndDestroy()
 }
 
 // What a delay holds at most; more waits with its sender, as it would on a long line.

@@ -156,6 +156,13 @@ describe('FaultProxy', () => {
     await until(() => client.closed === 'in order' && server.closed === 'in order' && proxy.open === 0)
   })
 
+  it('cuts by reset also what it has just cut by an end', async () => {
+    const [client] = await pair()
+    proxy.cut('end')
+    proxy.cut('reset')
+    await until(() => (client.ended || client.closed === 'reset') && proxy.open === 0)
+  })
+
   it('half-opens: nothing is carried, neither side hears the other go, and new connections are sound', async () => {
     const [client, server] = await pair()
     proxy.halfOpen()
