@@ -75,7 +75,7 @@ export class UserTable implements Iterable<User> {
   #rebuild(): void {
     const users = this.#slots
     let length = SMALLEST
-    while (length < (this.#size + 1) * 4) length *= 2
+    while (length < this.#size * 4) length *= 2
     this.#slots = new Array(length)
     this.#taken = 0
     for (const user of users) if (user) this.#put(user)
