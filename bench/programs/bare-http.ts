@@ -25,10 +25,12 @@ answerCalls({
     const bodies = new Map<string, string>()
     for (const path of paths) {
       const answer = await fetch(`${origin}${path}`, { headers: { Authorization: authorization } })
+      if (!answer.ok) throw new Error(`${path} was answered ${answer.status}`)
       bodies.set(path, await answer.text())
     }
     return serving((request, response) => {
-      const body = bodies.get(request.url ?? '') ?? ''
+      const body = bodies.get(request.url ?? '')
+      if (body === undefined) return void response.writeHead(404).end()
       response.writeHead(200, [...headers, 'Content-Length', String(Buffer.byteLength(body))])
       response.end(body)
     })

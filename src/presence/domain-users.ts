@@ -18,7 +18,7 @@ export class DomainUsers {
   #covered: Mark = NEVER
   /** Who was not listened to until a mark: no proof that began before it speaks of her. Until something is heard of her. */
   readonly #unproven = new Map<BareJid, Mark>()
-  /** Who came to be expected while a proof of all goes through them, which may be past her place. null: none does. */
+  /** Who came to be expected since a proof of all began to go through them, which may be past her place. null: one has gone through. */
   #late: Set<BareJid> | null = null
 
   /** `seed`: of its UserTable. */

@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict'
 import type { AppId } from '../../src/apps/app.js'
 import { WebhookWriter } from '../../src/delivery/webhook-writer.js'
+import { aWebhookState } from '../contract/webhook-samples.js'
 import { FakeClock } from './fake-clock.js'
-
-const STATE = {
-  epoch: 'e',
-  progress: { position: 0, round: null },
-  flights: [],
-  failingSince: null,
-  failures: 0,
-  nextAt: 0,
-  off: null,
-  tries: 0,
-}
 
 describe('WebhookWriter', () => {
   const clock = new FakeClock()
-  const change = () => ({ appid: 'app_a' as AppId, state: STATE })
+  const change = () => ({ appid: 'app_a' as AppId, state: aWebhookState() })
   let isFull: boolean
   let writer: WebhookWriter
   beforeEach(() => {
